@@ -1,0 +1,61 @@
+//! What a policy promises under a fault, and whether it was kept. Pure.
+
+use std::collections::BTreeMap;
+
+/// Everything a promise can depend on, as facts of one epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Circumstances {
+    /// Effective configuration (`CONFIG GET`) that the server died with.
+    pub config: BTreeMap<String, String>,
+    /// Effective configuration after the next start.
+    pub config_after: BTreeMap<String, String>,
+    /// How the server was made to die.
+    pub death: Death,
+    /// It ended by itself with exit code 0.
+    pub clean_exit: bool,
+    /// What happened to the files between death and start.
+    pub damage: Option<Damage>,
+    /// The place was made again without its data.
+    pub data_dropped: bool,
+    /// The server was started again with another persistence setting or another version.
+    pub switched: bool,
+    /// The AOF was switched on while running and its first rewrite had not ended.
+    pub first_rewrite_pending: bool,
+    /// Acknowledgements up to this moment are in a completed save (RDB), in microseconds since
+    /// the trial began; `None` when no save of this or an earlier life completed.
+    pub saved_until_us: Option<u64>,
+    /// When the fault struck, in microseconds since the trial began.
+    pub fault_us: u64,
+    /// The server left its data unsaved because an earlier attempt to save failed.
+    pub save_failed: bool,
+}
+
+/// How the server was made to die.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Death {
+    /// SIGTERM and nothing else.
+    Term,
+    /// SIGTERM, then SIGKILL when the grace ran out.
+    Stop,
+    /// SIGKILL (also: the kernel's, for want of memory).
+    #[default]
+    Kill,
+    /// `SHUTDOWN SAVE`.
+    ShutdownSave,
+    /// `SHUTDOWN NOSAVE`.
+    ShutdownNosave,
+    /// `SHUTDOWN` with the server's own rule.
+    Shutdown,
+}
+
+/// What happened to the files of a dead server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// The end of the AOF was cut off.
+    AofTail {
+        /// Write commands in what was cut, the torn one included.
+        commands: u64,
+    },
+    /// The end of the RDB file was cut off.
+    RdbTail,
+}

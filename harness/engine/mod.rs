@@ -1,0 +1,172 @@
+//! What runs a server: a local process or a container, behind one handle.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::matrix::{Directive, Launch, StorageKind};
+use crate::server::Build;
+
+/// Something that can run servers.
+#[async_trait(?Send)]
+pub trait Engine: Send + Sync {
+    /// `process` or `docker`.
+    fn name(&self) -> &'static str;
+
+    /// Prepares one server; nothing runs yet.
+    async fn create(&self, blueprint: Blueprint) -> Result<Box<dyn Instance>, EngineError>;
+}
+
+/// What an engine needs to know to run one server.
+#[derive(Debug, Clone)]
+pub struct Blueprint {
+    /// Identifies the trial in names and labels; unique within the run, `[a-z0-9-]`.
+    pub id: String,
+    /// An empty folder of the host that belongs to this trial; the engine may fill it
+    /// but leaves its removal to the caller.
+    pub folder: PathBuf,
+    /// The server.
+    pub build: Arc<Build>,
+    /// redis.conf lines of base files, policy and fault, in order. The engine adds where things
+    /// are: `dir`, `unixsocket`, `port`, `logfile`.
+    pub directives: Vec<Directive>,
+    /// What holds the data directory.
+    pub storage: StorageKind,
+    /// How the server is launched.
+    pub launch: Launch,
+    /// Memory limit in bytes.
+    pub memory: Option<u64>,
+    /// Listen on TCP beside the unix socket (a replica needs it).
+    pub tcp: bool,
+}
+
+/// One server under test. Every method has a limit of its own: none waits for ever.
+#[async_trait(?Send)]
+pub trait Instance {
+    /// Launches the server and returns at once; readiness is the caller's question.
+    async fn start(&mut self) -> Result<(), EngineError>;
+
+    /// Sends a signal to the first process of the server's place (PID 1 of a container, the
+    /// shell under [`Launch::Shell`]). [`Signal::Kill`] reaches every process of the place.
+    async fn signal(&mut self, signal: Signal) -> Result<(), EngineError>;
+
+    /// The engine's own stop, as by `docker stop --time`: SIGTERM, wait up to `grace`, SIGKILL.
+    async fn stop(&mut self, grace: Duration) -> Result<Exit, EngineError>;
+
+    /// Waits up to `limit` for the end; `None` when the server still lives.
+    async fn exited(&mut self, limit: Duration) -> Result<Option<Exit>, EngineError>;
+
+    /// The engine's own restart, as by `docker restart --time`.
+    async fn restart(&mut self, grace: Duration) -> Result<Exit, EngineError>;
+
+    /// Removes the place of a dead server and makes a new one, with or without its volume.
+    async fn recreate(&mut self, volume: Volume) -> Result<(), EngineError>;
+
+    /// Rewrites the config file for the next start. A file that the server rewrote itself
+    /// (`CONFIG REWRITE`) is replaced.
+    async fn configure(&mut self, directives: &[Directive]) -> Result<(), EngineError>;
+
+    /// Where a client connects.
+    fn address(&self) -> Address;
+
+    /// Process id on this host, where the engine can tell.
+    fn pid(&self) -> Option<u32>;
+
+    /// Every file below the data directory.
+    async fn files(&mut self) -> Result<Vec<DataFile>, EngineError>;
+
+    /// Reads a file below the data directory.
+    async fn read_file(&mut self, path: &str) -> Result<Vec<u8>, EngineError>;
+
+    /// Writes a file below the data directory; the server must be dead.
+    async fn write_file(&mut self, path: &str, bytes: &[u8]) -> Result<(), EngineError>;
+
+    /// The last lines of the server's log.
+    async fn log_tail(&mut self, lines: usize) -> Vec<String>;
+
+    /// Kills what still lives and removes everything the engine made.
+    async fn remove(&mut self) -> Result<(), EngineError>;
+}
+
+/// A signal by its effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM.
+    Term,
+    /// SIGKILL.
+    Kill,
+    /// SIGSTOP, or the engine's freezer.
+    Pause,
+    /// SIGCONT, or the engine's thaw.
+    Resume,
+}
+
+/// What happens to the volume when a place is made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Volume {
+    /// The new place gets the old volume.
+    Keep,
+    /// The new place starts empty, where the storage goes with its container.
+    Drop,
+}
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Exit {
+    /// Exit code, where it exited.
+    pub code: Option<i32>,
+    /// Signal, where it was killed.
+    pub signal: Option<i32>,
+    /// Killed by the kernel for want of memory.
+    pub oom: bool,
+    /// The grace ran out and SIGKILL ended it.
+    pub forced: bool,
+}
+
+/// Where a client connects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// Path of a unix socket.
+    Unix(PathBuf),
+    /// Host and port.
+    Tcp(String, u16),
+}
+
+/// A file below the data directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DataFile {
+    /// Path below the data directory, with `/`.
+    pub path: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// What an engine could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The engine has no way to do this: the trial is unsupported.
+    #[error("{reason}; {remedy}")]
+    Unsupported {
+        /// What is missing.
+        reason: String,
+        /// What the user can do.
+        remedy: String,
+    },
+    /// The engine failed: the trial is errored.
+    #[error("failed to {action}: {cause}")]
+    Failed {
+        /// What was tried.
+        action: String,
+        /// What came back.
+        cause: String,
+    },
+}
+
+impl EngineError {
+    /// A failure of the lab, as "failed to {action}: {cause}".
+    pub fn failed(action: impl Into<String>, cause: impl std::fmt::Display) -> Self {
+        Self::Failed { action: action.into(), cause: cause.to_string() }
+    }
+}

