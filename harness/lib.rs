@@ -17,3 +17,4 @@ pub mod matrix;
 pub mod oracle;
 pub mod record;
 pub mod server;
+pub mod workload;

@@ -1,5 +1,6 @@
 //! What runs a server: a local process or a container, behind one handle.
 
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,8 @@ use async_trait::async_trait;
 
 use crate::matrix::{Directive, Launch, StorageKind};
 use crate::server::Build;
+
+pub mod process;
 
 /// Something that can run servers.
 #[async_trait(?Send)]
@@ -70,6 +73,12 @@ pub trait Instance {
 
     /// Where a client connects.
     fn address(&self) -> Address;
+
+    /// Port of the TCP listener on the host or in the place's own network, where
+    /// [`Blueprint::tcp`] asked for one.
+    fn tcp_port(&self) -> Option<u16> {
+        None
+    }
 
     /// Process id on this host, where the engine can tell.
     fn pid(&self) -> Option<u32>;
@@ -169,4 +178,25 @@ impl EngineError {
     pub fn failed(action: impl Into<String>, cause: impl std::fmt::Display) -> Self {
         Self::Failed { action: action.into(), cause: cause.to_string() }
     }
+}
+
+/// redis.conf text of directives. An empty value is written as `""`; one with blanks is written as it
+/// stands, because `save 900 1` is three words.
+pub fn conf_text(directives: &[Directive]) -> String {
+    directives.iter().fold(String::new(), |mut text, Directive { name, value }| {
+        let value = if value.is_empty() { "\"\"" } else { value };
+        text.push_str(&format!("{name} {value}\n"));
+        text
+    })
+}
+
+/// The last lines of a log; at most its last 64 KiB are read.
+fn tail(file: &mut (impl Read + Seek), lines: usize) -> io::Result<Vec<String>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(64 * 1024)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let all: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    Ok(all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect())
 }

@@ -1,0 +1,284 @@
+//! Connections that write until the server dies, and note every answer.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::ledger::{Lane, Ledger};
+use super::reply::{self, Reply};
+use super::{Workload, value};
+use crate::engine::Address;
+use crate::matrix;
+
+/// Longest wait for a connection to be made.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// Writers stop pacing themselves from this share of the target on, so that the fault meets a server that is
+/// busy, and take it up again past the second share, so that a slow death costs no endless ledger.
+const SPRINT_FROM_PERCENT: u64 = 70;
+const SPRINT_TO_PERCENT: u64 = 150;
+/// Pace past the sprint when the workload has none, in writes per second.
+const CRUISE: u32 = 5_000;
+
+/// A connected stream of either kind.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+/// Connects to a server, within [`CONNECT_LIMIT`].
+pub async fn connect(address: &Address) -> io::Result<Box<dyn Stream>> {
+    let connecting = async {
+        Ok::<Box<dyn Stream>, io::Error>(match address {
+            Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
+            Address::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+        })
+    };
+    timeout(CONNECT_LIMIT, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// What all lanes share. One thread drives a trial, so cells do.
+struct Shared {
+    workload: Rc<dyn Workload>,
+    lanes: Vec<RefCell<Lane>>,
+    began: Instant,
+    seed: u64,
+    pipeline: u32,
+    size: u32,
+    rate: Option<u32>,
+    acked: Cell<u64>,
+    last_ack_us: Cell<u64>,
+    target: Cell<u64>,
+    reached: Notify,
+    stop: Cell<bool>,
+    alive: Cell<u16>,
+}
+
+/// Writers at work on one life of a server.
+pub struct Driver {
+    shared: Rc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
+    in_flight_from: Instant,
+}
+
+/// What the writers had done when they ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// Acknowledged in this life.
+    pub acked: u64,
+    /// Time of the last acknowledgement, in microseconds since the trial began.
+    pub last_ack_us: u64,
+}
+
+/// The writers stopped making progress.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{acked} of {target} writes were acknowledged within {} s, {alive} connections alive", limit.as_secs_f32())]
+pub struct Stalled {
+    /// Acknowledged so far.
+    pub acked: u64,
+    /// Asked for.
+    pub target: u64,
+    /// Connections that still write.
+    pub alive: u16,
+    /// How long was waited.
+    pub limit: Duration,
+}
+
+impl Driver {
+    /// Connects every lane and begins to write. Must run inside a `LocalSet`. `began` is the start of the trial.
+    pub async fn start(
+        address: &Address,
+        spec: &matrix::Workload,
+        seed: u64,
+        began: Instant,
+        ledger: &mut Ledger,
+    ) -> io::Result<Self> {
+        let mut streams = Vec::new();
+        for _ in 0..ledger.lanes.len() {
+            streams.push(connect(address).await?);
+        }
+        let lanes = ledger.lanes.iter_mut().map(|lane| RefCell::new(std::mem::take(lane))).collect();
+        let shared = Rc::new(Shared {
+            workload: Rc::new(Borrowed(ledger.workload.clone())),
+            lanes,
+            began,
+            seed,
+            pipeline: spec.pipeline.max(1),
+            size: spec.value,
+            rate: spec.rate,
+            acked: Cell::new(0),
+            last_ack_us: Cell::new(0),
+            target: Cell::new(u64::MAX),
+            reached: Notify::new(),
+            stop: Cell::new(false),
+            alive: Cell::new(streams.len() as u16),
+        });
+        let tasks = streams
+            .into_iter()
+            .enumerate()
+            .map(|(lane, stream)| tokio::task::spawn_local(write(shared.clone(), lane as u16, stream)))
+            .collect();
+        Ok(Self { shared, tasks, in_flight_from: Instant::now() })
+    }
+
+    /// Acknowledged in this life.
+    pub fn acked(&self) -> u64 {
+        self.shared.acked.get()
+    }
+
+    /// Waits until `target` writes of this life are acknowledged; writers go on afterwards.
+    pub async fn reach(&self, target: u64, limit: Duration) -> Result<(), Stalled> {
+        self.shared.target.set(target);
+        let waiting = async {
+            while self.acked() < target && self.shared.alive.get() > 0 {
+                self.shared.reached.notified().await;
+            }
+        };
+        let _ = timeout(limit, waiting).await;
+        let (acked, alive) = (self.acked(), self.shared.alive.get());
+        if acked >= target { Ok(()) } else { Err(Stalled { acked, target, alive, limit }) }
+    }
+
+    /// Ends every writer and puts the lanes back. Writers whose connection broke have ended
+    /// already; the others finish the batch in flight, within `limit`.
+    pub async fn finish(mut self, ledger: &mut Ledger, limit: Duration) -> Done {
+        self.shared.stop.set(true);
+        let all = async {
+            for task in &mut self.tasks {
+                let _ = task.await;
+            }
+        };
+        if timeout(limit, all).await.is_err() {
+            for task in &self.tasks {
+                task.abort();
+            }
+        }
+        for (slot, lane) in ledger.lanes.iter_mut().zip(&self.shared.lanes) {
+            *slot = lane.take();
+        }
+        Done { acked: self.shared.acked.get(), last_ack_us: self.shared.last_ack_us.get() }
+    }
+
+    /// How long the writers have been at it.
+    pub fn elapsed(&self) -> Duration {
+        self.in_flight_from.elapsed()
+    }
+}
+
+/// A workload behind two kinds of pointer: the ledger may leave the thread, the driver may not.
+struct Borrowed(std::sync::Arc<dyn Workload>);
+
+impl Workload for Borrowed {
+    fn plan(&self, lane: u16, seq: u32) -> super::Plan {
+        self.0.plan(lane, seq)
+    }
+    fn keys(&self, ops: u32) -> u32 {
+        self.0.keys(ops)
+    }
+}
+
+async fn write(shared: Rc<Shared>, lane: u16, stream: Box<dyn Stream>) {
+    // Why a writer ended is plain from the ledger: what has no answer is in doubt.
+    let _ = batches(&shared, lane, stream).await;
+    shared.alive.set(shared.alive.get() - 1);
+    shared.reached.notify_waiters();
+    shared.reached.notify_one();
+}
+
+async fn batches(shared: &Shared, lane: u16, mut stream: Box<dyn Stream>) -> io::Result<()> {
+    let started = Instant::now();
+    let ledger = &shared.lanes[usize::from(lane)];
+    let mut out = Vec::new();
+    let mut input = Vec::with_capacity(4096);
+    let mut written = 0_u64;
+    while !shared.stop.get() {
+        pace(shared, started, written).await;
+        out.clear();
+        let first = ledger.borrow().ops();
+        for offset in 0..shared.pipeline {
+            let seq = first + offset;
+            let plan = shared.workload.plan(lane, seq);
+            value::encode(shared.seed, lane, seq, plan.key, plan.effect, shared.size, &mut out);
+        }
+        let now = micros(shared.began);
+        {
+            let mut ledger = ledger.borrow_mut();
+            for _ in 0..shared.pipeline {
+                ledger.sent(now);
+            }
+        }
+        written += u64::from(shared.pipeline);
+        stream.write_all(&out).await?;
+        answers(shared, ledger, first, &mut stream, &mut input).await?;
+    }
+    Ok(())
+}
+
+/// Reads the answers to one batch.
+async fn answers(
+    shared: &Shared,
+    ledger: &RefCell<Lane>,
+    first: u32,
+    stream: &mut Box<dyn Stream>,
+    input: &mut Vec<u8>,
+) -> io::Result<()> {
+    let mut next = first;
+    while next < first + shared.pipeline {
+        if stream.read_buf(input).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let now = micros(shared.began);
+        let mut ledger = ledger.borrow_mut();
+        let mut used = 0;
+        let mut acked = 0;
+        while let Some((reply, length)) = reply::next(&input[used..]).map_err(io::Error::other)? {
+            used += length;
+            match reply {
+                Reply::Done => {
+                    ledger.acknowledged(next, now);
+                    acked += 1;
+                }
+                Reply::Error => ledger.refused(next),
+            }
+            next += 1;
+        }
+        input.drain(..used);
+        if acked > 0 {
+            shared.last_ack_us.set(now);
+            shared.acked.set(shared.acked.get() + acked);
+            if shared.acked.get() >= shared.target.get() {
+                shared.reached.notify_one();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the lane may send its next batch.
+async fn pace(shared: &Shared, started: Instant, written: u64) {
+    let (acked, target) = (shared.acked.get(), shared.target.get());
+    let share = acked.saturating_mul(100) / target.max(1);
+    let rate = match shared.rate {
+        _ if (SPRINT_FROM_PERCENT..SPRINT_TO_PERCENT).contains(&share) => None,
+        None if share < SPRINT_FROM_PERCENT => None,
+        rate => Some(rate.unwrap_or(CRUISE).max(1)),
+    };
+    let Some(rate) = rate else { return tokio::task::yield_now().await };
+    let lane_rate = f64::from(rate) / shared.lanes.len() as f64;
+    // Past the sprint a lane is ahead of its schedule by far: wait one batch, not until the clock has caught up.
+    let due = Duration::from_secs_f64(written as f64 / lane_rate).saturating_sub(started.elapsed());
+    let batch = Duration::from_secs_f64(f64::from(shared.pipeline) / lane_rate);
+    tokio::time::sleep(due.min(batch)).await;
+}
+
+fn micros(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

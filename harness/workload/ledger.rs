@@ -1,0 +1,148 @@
+//! What the client knows of every op: when it was sent and what came back, in 8 bytes.
+//!
+//! The content of an op follows from its place (lane, number) and the seed, so only time and
+//! answer are kept. Chunks instead of one growing list: growth by doubling would cost up to 16 bytes
+//! per op while it copies.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Workload, value};
+use crate::oracle::{Answer, History, Op};
+
+/// Ops per chunk.
+const CHUNK: usize = 1024;
+/// The largest latency that can be told from the marks below: 71 minutes.
+const LONGEST_US: u32 = u32::MAX - 2;
+const IN_DOUBT: u32 = u32::MAX - 1;
+const REFUSED: u32 = u32::MAX;
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    sent_us: u32,
+    answer: u32,
+}
+
+/// The ops of one lane over all epochs. Times are microseconds since the trial began; a trial
+/// longer than 71 minutes does not fit and its limit keeps it far below.
+#[derive(Debug, Default)]
+pub struct Lane {
+    chunks: Vec<Vec<Entry>>,
+    ops: u32,
+}
+
+impl Lane {
+    /// Notes an op that is handed to the socket, and returns its number.
+    pub fn sent(&mut self, at_us: u64) -> u32 {
+        if self.ops as usize % CHUNK == 0 {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        let entry = Entry { sent_us: u32::try_from(at_us).unwrap_or(u32::MAX), answer: IN_DOUBT };
+        self.chunks.last_mut().expect("a chunk was just made").push(entry);
+        self.ops += 1;
+        self.ops - 1
+    }
+
+    /// Notes an acknowledgement.
+    pub fn acknowledged(&mut self, seq: u32, at_us: u64) {
+        let entry = self.entry_mut(seq);
+        let latency = at_us.saturating_sub(u64::from(entry.sent_us));
+        entry.answer = u32::try_from(latency).unwrap_or(LONGEST_US).min(LONGEST_US);
+    }
+
+    /// Notes an error reply.
+    pub fn refused(&mut self, seq: u32) {
+        self.entry_mut(seq).answer = REFUSED;
+    }
+
+    /// How many ops were sent so far.
+    pub fn ops(&self) -> u32 {
+        self.ops
+    }
+
+    /// When an op was sent, and what came back.
+    pub fn entry(&self, seq: u32) -> (u64, Answer) {
+        let Entry { sent_us, answer } = self.chunks[seq as usize / CHUNK][seq as usize % CHUNK];
+        let sent_us = u64::from(sent_us);
+        let answer = match answer {
+            IN_DOUBT => Answer::InDoubt,
+            REFUSED => Answer::Refused,
+            latency => Answer::Acked { at_us: sent_us + u64::from(latency) },
+        };
+        (sent_us, answer)
+    }
+
+    fn entry_mut(&mut self, seq: u32) -> &mut Entry {
+        &mut self.chunks[seq as usize / CHUNK][seq as usize % CHUNK]
+    }
+}
+
+/// The ledger of a trial: every lane, and where the current epoch begins.
+pub struct Ledger {
+    /// Derives what each op did.
+    pub workload: Arc<dyn Workload>,
+    /// One per connection. A running driver takes a lane out and puts it back when it ends.
+    pub lanes: Vec<Lane>,
+    /// Number of the first op of the current epoch, by lane.
+    first: Vec<u32>,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    pub fn new(workload: Arc<dyn Workload>, lanes: u16) -> Self {
+        Self {
+            workload,
+            lanes: (0..lanes).map(|_| Lane::default()).collect(),
+            first: vec![0; usize::from(lanes)],
+        }
+    }
+
+    /// Begins an epoch: what was written so far is its baseline.
+    pub fn begin_epoch(&mut self) {
+        self.first = self.lanes.iter().map(Lane::ops).collect();
+    }
+}
+
+impl History for Ledger {
+    fn lanes(&self) -> u16 {
+        u16::try_from(self.lanes.len()).expect("lanes were made from a u16")
+    }
+
+    fn span(&self, lane: u16) -> Range<u32> {
+        self.first[usize::from(lane)]..self.lanes[usize::from(lane)].ops()
+    }
+
+    fn keys(&self, lane: u16) -> u32 {
+        self.workload.keys(self.lanes[usize::from(lane)].ops())
+    }
+
+    fn op(&self, lane: u16, seq: u32) -> Op {
+        let plan = self.workload.plan(lane, seq);
+        let (sent_us, answer) = self.lanes[usize::from(lane)].entry(seq);
+        Op { key: plan.key, effect: plan.effect, sent_us, answer }
+    }
+
+    fn key_name(&self, lane: u16, key: u32) -> String {
+        value::key_name(lane, key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_op_costs_eight_bytes_and_keeps_time_and_answer() {
+        let mut lane = Lane::default();
+        for at in 0..10_000 {
+            lane.sent(at);
+        }
+        lane.acknowledged(5_000, 5_321);
+        lane.refused(5_001);
+        assert_eq!(lane.entry(5_000), (5_000, Answer::Acked { at_us: 5_321 }));
+        assert_eq!(lane.entry(5_001), (5_001, Answer::Refused));
+        assert_eq!(lane.entry(5_002), (5_002, Answer::InDoubt));
+        let bytes: usize = lane.chunks.iter().map(|chunk| chunk.capacity() * size_of::<Entry>()).sum();
+        assert!(bytes < 10_000 * 8 + CHUNK * 8, "{bytes} bytes for 10,000 ops");
+    }
+}

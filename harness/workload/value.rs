@@ -1,0 +1,110 @@
+//! Keys and values: a value names the op that wrote it and can be checked to the last byte.
+
+use super::mix;
+use crate::oracle::{Cell, Effect};
+
+/// `o:<lane>:<key>`.
+pub fn key_name(lane: u16, key: u32) -> String {
+    format!("o:{lane}:{key}")
+}
+
+/// The lane and the number of a key, where it is one of ours.
+pub fn parse_key(name: &[u8]) -> Option<(u16, u32)> {
+    let text = std::str::from_utf8(name).ok()?;
+    let (lane, key) = text.strip_prefix("o:")?.split_once(':')?;
+    Some((lane.parse().ok()?, key.parse().ok()?))
+}
+
+/// Bytes that name the op: lane, sequence number and length, in hex, and a colon.
+const HEADER: usize = 4 + 8 + 8 + 1;
+
+/// Appends the value of an op: a header that names it, then `size` bytes in all of filler
+/// that nothing but this op has.
+fn value(seed: u64, lane: u16, seq: u32, size: u32, out: &mut Vec<u8>) {
+    let start = out.len();
+    let end = start + (size as usize).max(HEADER);
+    out.extend_from_slice(format!("{lane:04x}{seq:08x}{size:08x}:").as_bytes());
+    let mut state = mix(seed, lane, seq);
+    while out.len() < end {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        let bytes = (state ^ (state >> 33)).to_le_bytes();
+        let left = end - out.len();
+        out.extend_from_slice(&bytes[..left.min(8)]);
+    }
+}
+
+/// Appends an op as a RESP command: `SET key value [PX ms]` or `DEL key`.
+pub fn encode(seed: u64, lane: u16, seq: u32, key: u32, effect: Effect, size: u32, out: &mut Vec<u8>) {
+    let name = key_name(lane, key);
+    match effect {
+        Effect::Delete => command(out, &[b"DEL", name.as_bytes()]),
+        Effect::Set { ttl_us } => {
+            let mut bytes = Vec::with_capacity(size as usize + HEADER);
+            value(seed, lane, seq, size, &mut bytes);
+            match ttl_us {
+                None => command(out, &[b"SET", name.as_bytes(), &bytes]),
+                Some(ttl) => {
+                    let ms = (ttl / 1000).max(1).to_string();
+                    command(out, &[b"SET", name.as_bytes(), &bytes, b"PX", ms.as_bytes()]);
+                }
+            }
+        }
+    }
+}
+
+fn command(out: &mut Vec<u8>, words: &[&[u8]]) {
+    out.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
+    for word in words {
+        out.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Reads a value back: which op of the lane wrote it, if every byte is as that op wrote it.
+/// Whether that op wrote this key is the oracle's question.
+pub fn decode(seed: u64, lane: u16, observed: Option<&[u8]>, scratch: &mut Vec<u8>) -> Cell {
+    let Some(bytes) = observed else { return Cell::Absent };
+    let named = bytes.get(..HEADER).and_then(|header| std::str::from_utf8(header).ok()).and_then(|text| {
+        let seq = u32::from_str_radix(text.get(4..12)?, 16).ok()?;
+        let size = u32::from_str_radix(text.get(12..20)?, 16).ok()?;
+        Some((seq, size))
+    });
+    let Some((seq, size)) = named else { return Cell::Corrupt };
+    if (size as usize).max(HEADER) != bytes.len() {
+        return Cell::Corrupt;
+    }
+    scratch.clear();
+    value(seed, lane, seq, size, scratch);
+    if scratch == bytes { Cell::Version(seq) } else { Cell::Corrupt }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_names_its_op_and_any_flipped_byte_is_seen() {
+        let mut scratch = Vec::new();
+        for size in [0, 21, 22, 64, 512] {
+            let mut bytes = Vec::new();
+            value(9, 3, 77, size, &mut bytes);
+            assert_eq!(decode(9, 3, Some(&bytes), &mut scratch), Cell::Version(77));
+            assert_eq!(decode(9, 4, Some(&bytes), &mut scratch), Cell::Corrupt, "another lane's value");
+            for at in 0..bytes.len() {
+                let mut bad = bytes.clone();
+                bad[at] ^= 1;
+                assert_eq!(decode(9, 3, Some(&bad), &mut scratch), Cell::Corrupt, "byte {at} of {size}");
+            }
+            assert_eq!(decode(9, 3, Some(&bytes[..bytes.len() - 1]), &mut scratch), Cell::Corrupt);
+        }
+        assert_eq!(decode(9, 3, None, &mut scratch), Cell::Absent);
+    }
+
+    #[test]
+    fn keys_are_read_back_as_they_were_named() {
+        assert_eq!(parse_key(key_name(7, 123).as_bytes()), Some((7, 123)));
+        assert_eq!(parse_key(b"o:7"), None);
+        assert_eq!(parse_key(b"other"), None);
+    }
+}
