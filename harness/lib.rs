@@ -2,19 +2,89 @@
 //!
 //! Data flows one way, and so does this tour:
 //!
-//! 1. [`matrix`] turns `matrix.toml` into cases; pure.
+//! 1. [`matrix`] turns `matrix.toml` into cases; pure. [`settings`] holds what the command line adds.
 //! 2. [`server`] finds the binaries and images under test.
-//! 3. [`engine`] runs one server, as a process or in a container.
+//! 3. [`engine`] runs one server, as a process or in a container; [`disk`] knows what holds its data.
 //! 4. [`workload`] writes to it and keeps the ledger of every acknowledgement.
-//! 5. [`fault`] makes it die in a chosen way and starts it again.
+//! 5. [`fault`] makes it die in a chosen way and starts it again; [`survey`] reads everything back.
 //! 6. [`oracle`] compares the ledger with what survived; pure.
 //! 7. [`contract`] says whether that was allowed; pure.
-//! 8. [`record`] is the data model, `journal` makes it durable, [`report`] renders it.
+//! 8. [`record`] is the data model, [`journal`] makes it durable, [`report`] renders it.
+//!
+//! [`plan`] is a case with everything it points at, [`trial`] knows the order of things in one trial and [`epoch`]
+//! judges one death in it. [`run`] strings the trials together; [`progress`] and [`summary`] are what a person sees
+//! meanwhile and at the end; [`janitor`] sees to it that nothing is left behind.
+//!
+//! Another repository runs its own matrix with a test target of three lines:
+//!
+//! ```no_run
+//! // tests/persistence.rs, with `harness = false` in Cargo.toml
+//! fn main() -> std::process::ExitCode {
+//!     outlast::main()
+//! }
+//! ```
+
+use std::process::ExitCode;
 
 pub mod contract;
+pub mod disk;
 pub mod engine;
+pub mod epoch;
+pub mod fault;
+pub mod glob;
+pub mod janitor;
+pub mod journal;
 pub mod matrix;
 pub mod oracle;
+pub mod plan;
+pub mod progress;
 pub mod record;
+pub mod report;
+pub mod run;
 pub mod server;
+pub mod settings;
+pub mod summary;
+pub mod survey;
+pub mod trial;
 pub mod workload;
+
+/// The whole of a test target: reads the command line, runs the matrix, writes the reports.
+///
+/// Exit codes: 0 every promise kept; 1 a promise was broken; 2 the command line or matrix.toml is wrong, or no
+/// server can be had; 3 the lab failed or put no pressure; 130 interrupted.
+pub fn main() -> ExitCode {
+    janitor::become_janitor(reap);
+    match settings::Flags::parse_from_args(std::env::args_os()) {
+        Ok(flags) => run::main(&flags),
+        Err(error) => {
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(run::exit::USAGE))
+        }
+    }
+}
+
+/// The words of matrix.toml that other modules own.
+pub fn vocabulary() -> matrix::Vocabulary<'static> {
+    fn step(text: &str) -> Result<(), matrix::StepMistake> {
+        fault::parse(text).map(|_| ()).map_err(|mistake| matrix::StepMistake {
+            word: mistake.word,
+            message: mistake.message,
+            candidates: mistake.candidates,
+        })
+    }
+    const WORKLOADS: [&str; workload::KINDS.len()] = {
+        let mut words = [""; workload::KINDS.len()];
+        let mut at = 0;
+        while at < words.len() {
+            words[at] = workload::KINDS[at].0;
+            at += 1;
+        }
+        words
+    };
+    matrix::Vocabulary { step: &step, workloads: &WORKLOADS }
+}
+
+/// Removes the containers and volumes of a run, where an engine is there.
+pub fn reap(run: &str) {
+    engine::docker::reap_blocking(run);
+}

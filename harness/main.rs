@@ -1,1 +1,5 @@
-fn main() {}
+//! `cargo test --test persistence`: the main job.
+
+fn main() -> std::process::ExitCode {
+    outlast::main()
+}

@@ -1,0 +1,253 @@
+//! One epoch judged: the writes up to a death, what the next start showed of them, and the promise.
+
+use crate::contract::{self, Circumstances, TrialFacts};
+use crate::fault::scene::{Draft, Recovery, describe};
+use crate::fault::{Scene, Trouble};
+use crate::oracle::{self, Answer, Cell, Clock, History, Loss, Survey};
+use crate::record::{Anomaly, Epoch, Example, FileFact, Pressure, TrialRecord, Verdict};
+
+/// A fault that comes this long after the last acknowledgement, with nothing in flight, met no pressure.
+const QUIET_LIMIT_MS: f64 = 250.0;
+/// Examples kept in a record.
+const EXAMPLES: usize = 12;
+
+/// When the read-back took place, in microseconds since the trial began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Its begin.
+    pub from_us: u64,
+    /// Its end.
+    pub to_us: u64,
+}
+
+/// Judges what a recovery showed. `observed` is absent when the server did not come back.
+pub async fn judge(
+    scene: &mut Scene,
+    recovery: &Recovery,
+    baseline: &Survey,
+    observed: Option<&(Survey, Span)>,
+    record: &mut TrialRecord,
+) -> Result<Epoch, Trouble> {
+    let draft = std::mem::take(&mut scene.draft);
+    let Some(first) = draft.deaths.first() else {
+        return Err(Trouble::Lab("the server was started without having died".into()));
+    };
+    let fault_us = first.fault_us;
+    let loss = observed.map(|(survey, span)| {
+        let clock = Clock { fault_us, survey_from_us: span.from_us, survey_to_us: span.to_us };
+        oracle::judge(&scene.ledger, baseline, survey, &clock)
+    });
+    let truncated = compare_files(scene, &draft, record).await?;
+
+    let circumstances = circumstances(scene, &draft, recovery);
+    let plan = scene.plan.clone();
+    let facts = TrialFacts {
+        suite: &plan.suite,
+        server: &plan.server.name,
+        persistence: &plan.persistence.name,
+        storage: &plan.storage.name,
+        workload: &plan.workload.name,
+        fault: &plan.fault.name,
+        engine: scene.engine.name(),
+    };
+    let applied = contract::promise(&circumstances, &plan.matrix.contracts, &facts);
+    let refused = matches!(recovery, Recovery::Refused { .. });
+    let stuck = *recovery == Recovery::Stuck;
+    let recovery_ms = if let Recovery::Ready { ms } = recovery { Some(*ms) } else { None };
+    let mut judgement = contract::judge(&applied, loss.as_ref(), refused, stuck, &circumstances);
+    if judgement.kept
+        && let Some(breach) =
+            contract::over_budget(&plan.matrix.budgets, &facts, &circumstances, loss.as_ref(), recovery_ms)
+    {
+        judgement.kept = false;
+        judgement.message = breach;
+    }
+
+    let pressure = pressure(&draft, loss.as_ref(), scene);
+    let weak = weakness(&draft, &pressure, scene);
+    let verdict = match (judgement.kept, &weak) {
+        (false, _) => Verdict::Broken,
+        (true, Some(_)) => Verdict::Inconclusive,
+        (true, None) => Verdict::Kept,
+    };
+    let loss = loss.unwrap_or_else(|| nothing_came_back(scene));
+    let mut anomalies = loss.anomalies.clone();
+    anomalies.extend(refused.then_some(Anomaly::RefusedToStart));
+    anomalies.extend(stuck.then_some(Anomaly::StuckLoading));
+    anomalies.extend(truncated.then_some(Anomaly::SilentTruncation));
+    add_examples(scene, &loss, record);
+    let words: Vec<_> = draft.deaths.iter().map(|death| death.words.as_str()).collect();
+    Ok(Epoch {
+        death: words.join(", then "),
+        exit: first.exit.map(describe).unwrap_or_default(),
+        acknowledged: loss.acknowledged,
+        lost: loss.lost,
+        lost_baseline: loss.lost_baseline,
+        in_doubt: loss.in_doubt,
+        in_doubt_present: loss.in_doubt_present,
+        refused: loss.refused,
+        expired: loss.expired,
+        shape: loss.shape,
+        window_ms: loss.earliest_lost_us.map(|at| millis(fault_us.saturating_sub(at))),
+        recovery_ms,
+        anomalies,
+        promise: Some(applied.to_record()),
+        verdict,
+        message: weak.filter(|_| verdict == Verdict::Inconclusive).unwrap_or(judgement.message),
+        pressure,
+        from_ms: millis(loss.from_us),
+        fault_ms: millis(fault_us),
+        ack_density: loss.ack_density,
+        lost_density: loss.lost_density,
+        bucket_ms: millis(loss.bucket_us),
+    })
+}
+
+fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumstances {
+    let first = &draft.deaths[0];
+    let config = draft.config.clone();
+    // A server that did not come back has no effective configuration: what its file asked for stands in.
+    let config_after = if matches!(recovery, Recovery::Ready { .. }) {
+        scene.config.clone()
+    } else {
+        let mut asked = config.clone();
+        asked.extend(scene.directives.iter().map(|line| (line.name.clone(), line.value.clone())));
+        asked
+    };
+    let switched = ["appendonly", "save"].iter().any(|name| {
+        let normal = |value: Option<&String>| value.map(|value| value.trim_matches('"').to_owned());
+        normal(config.get(*name)) != normal(config_after.get(*name))
+    });
+    Circumstances {
+        death: first.death,
+        clean_exit: first.exit.is_some_and(|exit| exit.code == Some(0) && !exit.forced),
+        damage: draft.damage.clone(),
+        data_dropped: draft.data_dropped,
+        switched,
+        first_rewrite_pending: draft.first_rewrite_pending,
+        saved_until_us: draft.saved_until_us,
+        fault_us: first.fault_us,
+        save_failed: draft.save_failed,
+        config,
+        config_after,
+    }
+}
+
+/// Whether the server cut the end off one of its own files while it loaded.
+async fn compare_files(scene: &mut Scene, draft: &Draft, record: &mut TrialRecord) -> Result<bool, Trouble> {
+    let epoch = record.epochs.len() as u32;
+    let now = scene.instance.files().await?;
+    let size = |files: &[crate::engine::DataFile], path: &str| {
+        files.iter().find(|file| file.path == path).map(|file| file.bytes)
+    };
+    let mut paths: Vec<_> = draft.files_dead.iter().chain(&now).map(|file| file.path.clone()).collect();
+    paths.sort();
+    paths.dedup();
+    let facts: Vec<_> = paths
+        .into_iter()
+        .map(|path| FileFact {
+            epoch,
+            bytes_dead: size(&draft.files_dead, &path),
+            bytes_recovered: size(&now, &path),
+            path,
+        })
+        .collect();
+    let cut = facts.iter().any(|fact| {
+        fact.path.ends_with(".aof")
+            && fact.bytes_dead.zip(fact.bytes_recovered).is_some_and(|(dead, now)| now < dead)
+    });
+    record.files.extend(facts);
+    Ok(cut)
+}
+
+fn pressure(draft: &Draft, loss: Option<&Loss>, scene: &Scene) -> Pressure {
+    let done = draft.done;
+    let acked = done.map_or(0, |done| done.acked);
+    let seconds = draft.wrote_for.as_secs_f64();
+    let fault_us = draft.deaths[0].fault_us;
+    Pressure {
+        acked_before_fault: draft.acked_before_fault,
+        acked_after_fault: acked.saturating_sub(draft.acked_before_fault),
+        in_flight: loss.map_or_else(|| unanswered(scene), |loss| loss.in_doubt),
+        quiet_ms: done.filter(|done| done.acked > 0).map(|done| millis(fault_us.saturating_sub(done.last_ack_us))),
+        phase: draft.met_phase.map(str::to_owned),
+        rate: if seconds > 0.0 { (acked as f64 / seconds).round() } else { 0.0 },
+    }
+}
+
+/// Why the fault met no pressure; `None` when it did.
+fn weakness(draft: &Draft, pressure: &Pressure, scene: &Scene) -> Option<String> {
+    if let Some(phase) = draft.phase
+        && draft.met_phase.is_none()
+    {
+        return Some(format!("the fault came too late: {phase:?} was over").to_lowercase());
+    }
+    draft.done?;
+    if pressure.acked_before_fault == 0 {
+        return Some("nothing was acknowledged before the fault".into());
+    }
+    let quiet = pressure.quiet_ms.unwrap_or(f64::INFINITY);
+    if pressure.in_flight == 0 && pressure.acked_after_fault == 0 && quiet > QUIET_LIMIT_MS {
+        let connections = scene.plan.workload.connections;
+        return Some(format!(
+            "no write was near the fault: the last of {connections} connections was answered {quiet:.0} ms before"
+        ));
+    }
+    None
+}
+
+fn unanswered(scene: &Scene) -> u64 {
+    count(scene, |answer| matches!(answer, Answer::InDoubt))
+}
+
+fn count(scene: &Scene, wanted: impl Fn(Answer) -> bool) -> u64 {
+    let ledger = &scene.ledger;
+    (0..ledger.lanes())
+        .flat_map(|lane| ledger.span(lane).map(move |seq| ledger.op(lane, seq).answer))
+        .filter(|answer| wanted(*answer))
+        .count() as u64
+}
+
+/// A server that does not come back has lost nothing for good: its files are there, and a person can
+/// still mend them. Only the counts of the ledger are known.
+fn nothing_came_back(scene: &Scene) -> Loss {
+    Loss {
+        acknowledged: count(scene, |answer| matches!(answer, Answer::Acked { .. })),
+        in_doubt: unanswered(scene),
+        refused: count(scene, |answer| matches!(answer, Answer::Refused)),
+        ..Loss::default()
+    }
+}
+
+fn add_examples(scene: &Scene, loss: &Loss, record: &mut TrialRecord) {
+    let room = EXAMPLES.saturating_sub(record.examples.len());
+    for example in loss.examples.iter().take(room) {
+        let op = example.seq.map(|seq| scene.ledger.op(example.lane, seq));
+        let acked_ms = op.and_then(|op| match op.answer {
+            Answer::Acked { at_us } => Some(millis(at_us)),
+            Answer::InDoubt | Answer::Refused => None,
+        });
+        let expected = match (op.map(|op| op.effect), example.seq) {
+            (Some(oracle::Effect::Delete), Some(seq)) => format!("gone, by write {seq}"),
+            (_, Some(seq)) => format!("write {seq}"),
+            (_, None) => "nothing".into(),
+        };
+        let observed = match example.observed {
+            Cell::Absent => "nothing".into(),
+            Cell::Version(seq) => format!("write {seq}"),
+            Cell::Corrupt => "bytes that were never written".into(),
+        };
+        record.examples.push(Example {
+            anomaly: example.anomaly.as_str().into(),
+            key: scene.ledger.key_name(example.lane, example.key),
+            sent_ms: op.map_or(0.0, |op| millis(op.sent_us)),
+            acked_ms,
+            expected,
+            observed,
+        });
+    }
+}
+
+fn millis(us: u64) -> f64 {
+    us as f64 / 1000.0
+}

@@ -1,0 +1,101 @@
+//! One connection for questions and orders, apart from the writers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::engine::Address;
+use crate::workload::driver;
+
+/// Longest wait for one answer. A blocking save of a large data set is the slowest of them.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// A control connection to one life of a server.
+#[derive(Clone)]
+pub struct Control {
+    connection: MultiplexedConnection,
+}
+
+/// What a server says to PING.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pulse {
+    /// It answers.
+    Ready,
+    /// It is reading its files.
+    Loading,
+    /// Nobody answers yet.
+    Silent,
+}
+
+/// Asks once, within `limit`. A raw exchange: a client library would wrap it in a handshake.
+pub async fn ping(address: &Address, limit: Duration) -> Pulse {
+    let asking = async {
+        let mut stream = driver::connect(address).await.ok()?;
+        stream.write_all(b"PING\r\n").await.ok()?;
+        let mut answer = [0; 64];
+        let length = stream.read(&mut answer).await.ok()?;
+        Some(answer[..length].to_vec())
+    };
+    match timeout(limit, asking).await {
+        Ok(Some(answer)) if answer.starts_with(b"-LOADING") => Pulse::Loading,
+        Ok(Some(answer)) if !answer.is_empty() => Pulse::Ready,
+        _ => Pulse::Silent,
+    }
+}
+
+impl Control {
+    /// Connects to a server that answers.
+    pub async fn connect(address: &Address) -> RedisResult<Self> {
+        let client = Client::open(url(address))?;
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(ANSWER_LIMIT))
+            .set_response_timeout(Some(ANSWER_LIMIT));
+        Ok(Self { connection: client.get_multiplexed_async_connection_with_config(&config).await? })
+    }
+
+    /// Sends one command.
+    pub async fn ask<T: FromRedisValue>(&mut self, words: &[&str]) -> RedisResult<T> {
+        let mut cmd = Cmd::new();
+        for word in words {
+            cmd.arg(*word);
+        }
+        cmd.query_async(&mut self.connection).await
+    }
+
+    /// Sends a prepared command.
+    pub async fn query<T: FromRedisValue>(&mut self, cmd: &Cmd) -> RedisResult<T> {
+        cmd.query_async(&mut self.connection).await
+    }
+
+    /// The fields of one section of INFO.
+    pub async fn info(&mut self, section: &str) -> RedisResult<BTreeMap<String, String>> {
+        let text: String = self.ask(&["INFO", section]).await?;
+        Ok(text
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_owned(), value.trim_end().to_owned()))
+            .collect())
+    }
+
+    /// The whole effective configuration, hidden directives of `also` included.
+    pub async fn config(&mut self, also: &[&str]) -> RedisResult<BTreeMap<String, String>> {
+        let mut config: BTreeMap<String, String> = self.ask(&["CONFIG", "GET", "*"]).await?;
+        for name in also {
+            if !config.contains_key(*name) {
+                config.extend(self.ask::<BTreeMap<String, String>>(&["CONFIG", "GET", name]).await?);
+            }
+        }
+        Ok(config)
+    }
+}
+
+fn url(address: &Address) -> String {
+    match address {
+        Address::Unix(path) => format!("redis+unix://{}", path.display()),
+        Address::Tcp(host, port) => format!("redis://{host}:{port}/"),
+    }
+}

@@ -1,0 +1,27 @@
+//! `kill`: SIGKILL, at a moment that the seed chooses.
+
+use async_trait::async_trait;
+
+use super::scene::{EXIT_LIMIT, Scene};
+use super::{Step, Trouble, Verb, nothing};
+use crate::contract::Death;
+use crate::engine::Signal;
+
+pub(super) const VERB: Verb = Verb {
+    word: "kill",
+    usage: "kill",
+    about: "SIGKILL: the process ends between two instructions, the machine lives on.",
+    parse: |args| nothing(args).map(|()| Box::new(Kill) as Box<dyn Step>),
+};
+
+struct Kill;
+
+#[async_trait(?Send)]
+impl Step for Kill {
+    async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
+        scene.strike("kill", Death::Kill).await?;
+        scene.instance.signal(Signal::Kill).await?;
+        let exit = scene.instance.exited(EXIT_LIMIT).await?;
+        scene.died(exit).await
+    }
+}

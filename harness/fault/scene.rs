@@ -1,0 +1,443 @@
+//! The scene a fault is played on: one server, its writers, and what is known so far.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::control::{Control, Pulse, ping};
+use super::policy::HIDDEN;
+use super::saves::Saves;
+use super::{Trouble, lab};
+use crate::contract::{Damage, Death};
+use crate::engine::{Blueprint, DataFile, Engine, Exit, Instance, Signal};
+use crate::matrix::Directive;
+use crate::oracle::History;
+use crate::plan::Plan;
+use crate::record::Event;
+use crate::workload::driver::{Done, Driver};
+use crate::workload::ledger::Ledger;
+use crate::workload::{make, mix};
+
+/// Longest wait for a server to end by itself.
+pub const EXIT_LIMIT: Duration = Duration::from_secs(30);
+/// Longest wait for a server to answer after its start.
+pub const READY_LIMIT: Duration = Duration::from_secs(30);
+/// Longest wait for a phase to begin or end.
+pub const PHASE_LIMIT: Duration = Duration::from_secs(15);
+/// Longest wait for the writes before a fault.
+const WRITE_LIMIT: Duration = Duration::from_secs(60);
+/// Longest wait for writers to notice that their server is gone.
+const WRITERS_LIMIT: Duration = Duration::from_secs(2);
+
+/// A stretch of a server's life that a fault can be aimed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// A snapshot child is at work.
+    Bgsave,
+    /// A rewrite child is at work.
+    Rewrite,
+    /// Files are being read.
+    Load,
+}
+
+impl Phase {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Bgsave => "bgsave",
+            Self::Rewrite => "rewrite",
+            Self::Load => "load",
+        }
+    }
+
+    /// Whether the server says that it is in this phase now.
+    pub async fn under_way(self, control: &mut Control) -> bool {
+        let field = match self {
+            Self::Bgsave => "rdb_bgsave_in_progress",
+            Self::Rewrite => "aof_rewrite_in_progress",
+            Self::Load => "loading",
+        };
+        control.info("persistence").await.is_ok_and(|info| info.get(field).is_some_and(|value| value == "1"))
+    }
+}
+
+/// One way the server was made to die, and how it went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeathFact {
+    /// The step, as written.
+    pub words: String,
+    /// Its class.
+    pub death: Death,
+    /// When it struck, in microseconds since the trial began.
+    pub fault_us: u64,
+    /// How the server ended.
+    pub exit: Option<Exit>,
+}
+
+/// What is known of the epoch that is being lived.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// Deaths so far; the first is the one that the writes met.
+    pub deaths: Vec<DeathFact>,
+    /// What happened to the files.
+    pub damage: Option<Damage>,
+    /// The place was made again without its data.
+    pub data_dropped: bool,
+    /// The AOF was switched on and its first rewrite is not known to have ended.
+    pub first_rewrite_pending: bool,
+    /// The phase that the next death is aimed at.
+    pub phase: Option<Phase>,
+    /// That phase, once a death met it.
+    pub met_phase: Option<&'static str>,
+    /// Effective configuration at the death.
+    pub config: BTreeMap<String, String>,
+    /// Acknowledgements up to here are in a completed snapshot.
+    pub saved_until_us: Option<u64>,
+    /// The last snapshot failed.
+    pub save_failed: bool,
+    /// Acknowledged in this epoch when the fault struck.
+    pub acked_before_fault: u64,
+    /// What the writers had done in the end.
+    pub done: Option<Done>,
+    /// How long they wrote.
+    pub wrote_for: Duration,
+    /// The files of the dead server, just before it was started again.
+    pub files_dead: Vec<DataFile>,
+}
+
+/// How a start went.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recovery {
+    /// The server answers.
+    Ready {
+        /// From the start to the first answer that is not "loading", in milliseconds.
+        ms: f64,
+    },
+    /// The server ended by itself instead.
+    Refused {
+        /// How it ended.
+        exit: Exit,
+    },
+    /// The server neither answered nor ended within [`READY_LIMIT`].
+    Stuck,
+}
+
+/// One server, its writers, and what is known so far.
+pub struct Scene {
+    /// What is played.
+    pub plan: Arc<Plan>,
+    /// What runs servers.
+    pub engine: Arc<dyn Engine>,
+    /// The server.
+    pub instance: Box<dyn Instance>,
+    /// Every op.
+    pub ledger: Ledger,
+    /// The config file, without the placement that the engine adds.
+    pub directives: Vec<Directive>,
+    /// What the running server was asked to be: the file, and `CONFIG SET` on top.
+    pub running: Vec<Directive>,
+    /// The current epoch.
+    pub draft: Draft,
+    /// How the last start went, until the trial has judged it.
+    pub recovery: Option<Recovery>,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// Effective configuration of the running server.
+    pub config: BTreeMap<String, String>,
+    began: Instant,
+    driver: Option<Driver>,
+    control: Option<Control>,
+    saves: Option<Saves>,
+    attached: Vec<Box<dyn Instance>>,
+    paused: bool,
+}
+
+impl Scene {
+    /// Prepares the server; nothing runs yet.
+    pub async fn new(plan: Arc<Plan>, engine: Arc<dyn Engine>, began: Instant) -> Result<Self, Trouble> {
+        let workload = make(&plan.workload, plan.seed)
+            .ok_or_else(|| Trouble::Lab(format!("unknown workload kind {}", plan.workload.kind)))?;
+        let directives = plan.directives();
+        let unknown = directives.iter().find(|line| {
+            !plan.build.settings.is_empty()
+                && !plan.build.settings.contains(&line.name)
+                && !HIDDEN.contains(&line.name.as_str())
+        });
+        if let Some(line) = unknown {
+            return Err(Trouble::Unsupported {
+                reason: format!("{} does not know the directive {}", plan.build.version, line.name),
+                remedy: "list the servers that know it under `servers` of the policy".into(),
+            });
+        }
+        let blueprint = Blueprint {
+            id: plan.id.clone(),
+            folder: plan.folder.clone(),
+            build: plan.build.clone(),
+            directives: directives.clone(),
+            storage: plan.storage.kind,
+            launch: plan.fault.launch,
+            memory: plan.fault.memory,
+            tcp: plan.fault.steps.iter().any(|step| step.starts_with("replica")),
+        };
+        let instance = engine.create(blueprint).await?;
+        let ledger = Ledger::new(workload, plan.workload.connections);
+        Ok(Self {
+            running: directives.clone(),
+            directives,
+            plan,
+            engine,
+            instance,
+            ledger,
+            draft: Draft::default(),
+            recovery: None,
+            events: Vec::new(),
+            config: BTreeMap::new(),
+            began,
+            driver: None,
+            control: None,
+            saves: None,
+            attached: Vec::new(),
+            paused: false,
+        })
+    }
+
+    /// Microseconds since the trial began.
+    pub fn now_us(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Notes that something happened.
+    pub fn note(&mut self, kind: &str, text: &str) {
+        let at_ms = self.now_us() as f64 / 1000.0;
+        self.events.push(Event { at_ms, kind: kind.into(), text: text.into() });
+    }
+
+    /// The control connection of the running server.
+    pub fn control(&self) -> Result<Control, Trouble> {
+        self.control.clone().ok_or_else(|| Trouble::Lab("this step needs a running server".into()))
+    }
+
+    /// Writes `more` acknowledged ops; the writers go on until the server dies.
+    pub async fn write(&mut self, more: u32) -> Result<(), Trouble> {
+        let more = u64::from(more);
+        let roll = mix(self.plan.seed, u16::MAX, self.events.len() as u32);
+        let target = more + roll % (more / 8 + 1);
+        if self.driver.is_none() {
+            let driver = Driver::start(
+                &self.instance.address(),
+                &self.plan.workload,
+                self.plan.seed,
+                self.began,
+                &mut self.ledger,
+            )
+            .await
+            .map_err(|error| Trouble::Lab(format!("failed to connect the writers: {error}")))?;
+            self.note("writes", &format!("{} connections", self.plan.workload.connections));
+            self.driver = Some(driver);
+        }
+        let driver = self.driver.as_ref().expect("a driver was just made");
+        let reached = driver.reach(driver.acked() + target, WRITE_LIMIT).await;
+        reached.map_err(|stalled| Trouble::NoPressure(stalled.to_string()))
+    }
+
+    /// Marks the moment of a fault, at a moment that the seed chooses within the next milliseconds.
+    pub async fn strike(&mut self, words: &str, death: Death) -> Result<(), Trouble> {
+        if let Some(phase) = self.draft.phase.filter(|phase| *phase != Phase::Load) {
+            let mut control = self.control()?;
+            if phase.under_way(&mut control).await {
+                self.draft.met_phase = Some(phase.word());
+            }
+        } else if self.driver.is_some() && !self.paused {
+            let roll = mix(self.plan.seed, u16::MAX - 1, self.events.len() as u32);
+            tokio::time::sleep(Duration::from_micros(roll % 4_000)).await;
+        }
+        if self.draft.deaths.is_empty() {
+            self.draft.config = self.config.clone();
+            self.draft.acked_before_fault = self.driver.as_ref().map_or(0, Driver::acked);
+        }
+        if let Some(saves) = &self.saves {
+            self.draft.saved_until_us = saves.saved_until_us();
+            self.draft.save_failed = saves.failed();
+        }
+        self.note("fault", words);
+        let fault_us = self.now_us();
+        self.draft.deaths.push(DeathFact { words: words.into(), death, fault_us, exit: None });
+        Ok(())
+    }
+
+    /// Notes how the server ended, and collects the writers. `None` means that it lives on past the limit.
+    pub async fn died(&mut self, exit: Option<Exit>) -> Result<(), Trouble> {
+        let Some(exit) = exit else {
+            return Err(Trouble::Lab(format!("the server was still alive after {EXIT_LIMIT:?}")));
+        };
+        self.note("exit", &describe(exit));
+        if let Some(fact) = self.draft.deaths.last_mut() {
+            fact.exit = Some(exit);
+        }
+        self.control = None;
+        self.saves = None;
+        self.paused = false;
+        for mut other in std::mem::take(&mut self.attached) {
+            other.remove().await?;
+        }
+        if let Some(driver) = self.driver.take() {
+            self.draft.wrote_for = driver.elapsed();
+            self.draft.done = Some(driver.finish(&mut self.ledger, WRITERS_LIMIT).await);
+        }
+        Ok(())
+    }
+
+    /// Looks at the dead server's files, once per start.
+    pub async fn before_start(&mut self) -> Result<(), Trouble> {
+        self.draft.files_dead = self.instance.files().await?;
+        self.note("start", "started again");
+        Ok(())
+    }
+
+    /// Waits for the first start of the trial. A server that does not come up on an empty folder is the
+    /// lab's trouble, not a finding.
+    pub async fn first_start(&mut self) -> Result<(), Trouble> {
+        self.note("start", &format!("{} {}", self.plan.build.product, self.plan.build.version));
+        self.instance.start().await?;
+        self.recover().await?;
+        match self.recovery.take() {
+            Some(Recovery::Ready { .. }) => Ok(()),
+            other => {
+                let log = self.instance.log_tail(3).await.join(" | ");
+                Err(Trouble::Lab(format!("the server did not start on an empty folder: {other:?}; log: {log}")))
+            }
+        }
+    }
+
+    /// Waits until a started server answers, ends, or neither; then reads its configuration back.
+    pub async fn recover(&mut self) -> Result<(), Trouble> {
+        let started = Instant::now();
+        let address = self.instance.address();
+        let mut pause = Duration::from_millis(1);
+        let recovery = loop {
+            // A look at the process comes between two looks at the socket: a dead server never answers.
+            if let Some(exit) = self.instance.exited(Duration::ZERO).await? {
+                break Recovery::Refused { exit };
+            }
+            if ping(&address, Duration::from_secs(5)).await == Pulse::Ready {
+                break Recovery::Ready { ms: started.elapsed().as_secs_f64() * 1000.0 };
+            }
+            if started.elapsed() > READY_LIMIT {
+                break Recovery::Stuck;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 5 / 4).min(Duration::from_millis(50));
+        };
+        match &recovery {
+            Recovery::Ready { ms } => {
+                let ms = *ms;
+                self.control = Some(Control::connect(&address).await.map_err(lab("connect to the server"))?);
+                self.note("ready", &format!("answers after {ms:.0} ms"));
+                self.running = self.directives.clone();
+                self.read_config().await?;
+                let rdb_only = self.config.get("appendonly").is_none_or(|value| value != "yes");
+                if rdb_only {
+                    self.saves = Some(Saves::watch(self.control()?, self.began));
+                }
+            }
+            Recovery::Refused { exit } => self.note("exit", &format!("refused to start: {}", describe(*exit))),
+            Recovery::Stuck => self.note("note", "neither ready nor dead"),
+        }
+        self.recovery = Some(recovery);
+        Ok(())
+    }
+
+    /// Reads the effective configuration.
+    pub async fn read_config(&mut self) -> Result<(), Trouble> {
+        let hidden: Vec<&str> = Vec::new();
+        self.config = self.control()?.config(&hidden).await.map_err(lab("read CONFIG GET *"))?;
+        Ok(())
+    }
+
+    /// Changes the config file of the next start, in memory.
+    pub fn set_directive(&mut self, name: &str, value: &str) {
+        self.directives.retain(|line| line.name != name);
+        self.directives.push(Directive { name: name.into(), value: value.into() });
+    }
+
+    /// Writes the config file of the next start.
+    pub async fn write_config(&mut self) -> Result<(), Trouble> {
+        Ok(self.instance.configure(&self.directives).await?)
+    }
+
+    /// The running configuration has become the file (`CONFIG REWRITE`).
+    pub fn adopt_running_config(&mut self) {
+        for line in &mut self.directives {
+            if let Some(value) = self.config.get(&line.name) {
+                line.value.clone_from(value);
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        self.directives.retain(|line| seen.insert(line.name.clone()));
+        for name in ["appendonly", "save"] {
+            if let (false, Some(value)) = (seen.contains(name), self.config.get(name)) {
+                self.directives.push(Directive { name: name.into(), value: value.clone() });
+            }
+        }
+    }
+
+    /// Notes that the server is frozen or not: a frozen one answers no question.
+    pub fn paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// Takes another server of this trial into care: it is removed with the main one's death.
+    pub fn attach(&mut self, other: Box<dyn Instance>) {
+        self.attached.push(other);
+    }
+
+    /// Signals the attached servers.
+    pub async fn freeze_attached(&mut self, signal: Signal) -> Result<(), Trouble> {
+        for other in &mut self.attached {
+            other.signal(signal).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins the next epoch: what was observed is its baseline.
+    pub fn begin_epoch(&mut self) {
+        self.draft = Draft::default();
+        self.ledger.begin_epoch();
+    }
+
+    /// Whether the server runs.
+    pub fn is_up(&self) -> bool {
+        self.control.is_some()
+    }
+
+    /// Ends everything that runs and removes what the engine made.
+    pub async fn close(&mut self) -> Result<(), Trouble> {
+        self.saves = None;
+        self.control = None;
+        if let Some(driver) = self.driver.take() {
+            driver.finish(&mut self.ledger, Duration::ZERO).await;
+        }
+        let mut outcome = Ok(());
+        for mut other in std::mem::take(&mut self.attached) {
+            outcome = outcome.and(other.remove().await);
+        }
+        Ok(outcome.and(self.instance.remove().await)?)
+    }
+
+    /// Ops sent so far, over all lanes.
+    pub fn sent(&self) -> u64 {
+        (0..self.ledger.lanes()).map(|lane| u64::from(self.ledger.span(lane).end)).sum()
+    }
+}
+
+/// An exit in words.
+pub fn describe(exit: Exit) -> String {
+    let cause = match (exit.code, exit.signal) {
+        (_, Some(signal)) => format!("ended by signal {signal}"),
+        (Some(code), None) => format!("exit code {code}"),
+        (None, None) => "ended".into(),
+    };
+    let forced = if exit.forced { ", after its grace had run out" } else { "" };
+    let oom = if exit.oom { ", out of memory" } else { "" };
+    format!("{cause}{forced}{oom}")
+}
+
