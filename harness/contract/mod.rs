@@ -2,6 +2,19 @@
 
 use std::collections::BTreeMap;
 
+mod budget;
+mod known;
+mod promise;
+pub mod table;
+mod verdict;
+mod when;
+
+pub use budget::over_budget;
+pub use known::apply_known;
+pub use promise::{Allow, Applied, promise};
+pub use verdict::{Judgement, judge};
+pub use when::TrialFacts;
+
 /// Everything a promise can depend on, as facts of one epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Circumstances {

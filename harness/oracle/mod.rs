@@ -3,9 +3,19 @@
 //! Every key has one writer (a lane: one connection), and what a key holds says
 //! which op of its lane wrote it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::record::{Anomaly, Shape};
+
+mod chains;
+mod closure;
+mod density;
+mod fate;
+mod shape;
+
+use chains::Chains;
+use fate::{Fate, Kind};
 
 /// What the client knows of the ops of one epoch. Times are microseconds since the trial began.
 pub trait History {
@@ -111,6 +121,12 @@ pub struct Loss {
     pub refused: u64,
     /// Keys gone because their time was up.
     pub expired: u64,
+    /// Keys that hold a value although an acknowledged delete came after it.
+    pub deleted_back: u64,
+    /// Keys that hold a value long after its time was up.
+    pub expired_back: u64,
+    /// Keys whose bytes nobody wrote there, and keys that nobody wrote.
+    pub corrupt: u64,
     /// Acknowledgement time of the earliest lost op; 0 when the baseline lost something.
     pub earliest_lost_us: Option<u64>,
     /// How the loss lies.
@@ -142,4 +158,161 @@ pub struct Instance {
     pub seq: Option<u32>,
     /// What the key holds.
     pub observed: Cell,
+}
+
+/// A value may outlive its time to live by this much before it counts as back from the dead: clocks of client and
+/// server round differently, and expiry is checked on access.
+pub const EXPIRY_SLACK_US: u64 = 1_000_000;
+/// Examples kept per class.
+const EXAMPLES: usize = 4;
+
+/// Compares what the client knows with what survived.
+///
+/// Each key must hold the state after some prefix of its ops, on top of its `baseline`. The loss is counted in the
+/// server's favour: with the longest prefix that explains what the key holds. Whether the prefixes fit together
+/// is another question, and answered with the shortest ones that real time allows: see [`Anomaly::Hole`].
+pub fn judge(history: &dyn History, baseline: &Survey, observed: &Survey, clock: &Clock) -> Loss {
+    let lanes: Vec<_> = (0..history.lanes())
+        .map(|lane| {
+            let chains = Chains::build(history, lane);
+            let fates = fate::of_lane(history, lane, &chains, baseline, observed, clock);
+            (chains, fates)
+        })
+        .collect();
+    let mut loss = count(history, &lanes, observed, clock);
+    if loss.lost > 0 {
+        if let Some((lane, key, seq)) = closure::hole(history, &lanes, observed, clock) {
+            note(&mut loss, Anomaly::Hole, lane, key, Some(seq), cell(observed, lane, key));
+        }
+        loss.shape = shape::of(history, &lanes, &loss);
+    }
+    density::fill(history, &lanes, clock, &mut loss);
+    let mut seen: BTreeSet<_> = loss.anomalies.iter().copied().collect();
+    let classes = [
+        (loss.lost > 0 || loss.lost_baseline > 0, Anomaly::Lost),
+        (loss.rolled_back > 0, Anomaly::RolledBack),
+        (loss.lost_baseline > 0, Anomaly::SecondRestartLoss),
+        (loss.deleted_back > 0 || loss.expired_back > 0, Anomaly::Resurrected),
+        (loss.corrupt > 0, Anomaly::Corrupt),
+    ];
+    seen.extend(classes.iter().filter(|(there, _)| *there).map(|(_, anomaly)| *anomaly));
+    loss.anomalies = seen.into_iter().collect();
+    loss
+}
+
+/// A lane's ops by key, and what became of each key.
+type Lane = (Chains, Vec<Fate>);
+
+fn count(history: &dyn History, lanes: &[Lane], observed: &Survey, clock: &Clock) -> Loss {
+    let mut loss = Loss { corrupt: observed.strangers, ..Loss::default() };
+    for (lane, (chains, fates)) in (0..).zip(lanes) {
+        for seq in history.span(lane) {
+            match history.op(lane, seq).answer {
+                Answer::Acked { .. } => loss.acknowledged += 1,
+                Answer::InDoubt => loss.in_doubt += 1,
+                Answer::Refused => loss.refused += 1,
+            }
+        }
+        for (key, fate) in (0..).zip(fates) {
+            count_key(
+                history,
+                lane,
+                key,
+                chains.ops(key),
+                *fate,
+                cell(observed, lane, key),
+                clock,
+                &mut loss,
+            );
+        }
+    }
+    loss
+}
+
+#[allow(clippy::too_many_arguments, reason = "one key with all that is known of it")]
+fn count_key(
+    history: &dyn History,
+    lane: u16,
+    key: u32,
+    ops: &[u32],
+    fate: Fate,
+    seen: Cell,
+    clock: &Clock,
+    loss: &mut Loss,
+) {
+    match fate.kind {
+        Kind::Explained => {}
+        Kind::Expired => loss.expired += 1,
+        Kind::Corrupt => {
+            loss.corrupt += 1;
+            note(loss, Anomaly::Corrupt, lane, key, ops.last().copied(), seen);
+        }
+        Kind::BaselineLost { seq } => {
+            loss.lost_baseline += 1;
+            loss.earliest_lost_us = Some(0);
+            note(loss, Anomaly::SecondRestartLoss, lane, key, Some(seq), seen);
+        }
+        Kind::BaselineBack => {
+            loss.deleted_back += 1;
+            note(loss, Anomaly::Resurrected, lane, key, None, seen);
+        }
+    }
+    let (kept, gone) = ops.split_at(fate.longest as usize);
+    let visible = fate.shortest as usize;
+    for &seq in kept.iter().take(visible) {
+        loss.in_doubt_present += u64::from(history.op(lane, seq).answer == Answer::InDoubt);
+    }
+    let mut last_lost = None;
+    for &seq in gone {
+        let op = history.op(lane, seq);
+        if let Answer::Acked { at_us } = op.answer {
+            loss.lost += 1;
+            loss.earliest_lost_us = Some(loss.earliest_lost_us.map_or(at_us, |earliest| earliest.min(at_us)));
+            last_lost = Some((seq, op.effect));
+        }
+    }
+    match (last_lost, seen) {
+        (Some((seq, Effect::Delete)), Cell::Version(_)) => {
+            loss.deleted_back += 1;
+            note(loss, Anomaly::Resurrected, lane, key, Some(seq), seen);
+        }
+        (Some((seq, Effect::Set { .. })), Cell::Version(_)) => {
+            loss.rolled_back += 1;
+            note(loss, Anomaly::RolledBack, lane, key, Some(seq), seen);
+        }
+        (Some((seq, _)), _) if fate.kind != Kind::Corrupt => {
+            note(loss, Anomaly::Lost, lane, key, Some(seq), seen);
+        }
+        _ => {}
+    }
+    if let Cell::Version(seq) = seen
+        && fate.kind != Kind::Corrupt
+        && outlived(history.op(lane, seq), clock)
+    {
+        loss.expired_back += 1;
+        note(loss, Anomaly::Resurrected, lane, key, Some(seq), seen);
+    }
+}
+
+/// Whether a value is there although its time was up long before anyone looked.
+fn outlived(op: Op, clock: &Clock) -> bool {
+    match (op.effect, op.answer) {
+        (Effect::Set { ttl_us: Some(ttl) }, Answer::Acked { at_us }) => {
+            at_us.saturating_add(ttl).saturating_add(EXPIRY_SLACK_US) < clock.survey_from_us
+        }
+        _ => false,
+    }
+}
+
+fn cell(survey: &Survey, lane: u16, key: u32) -> Cell {
+    survey.lanes.get(usize::from(lane)).and_then(|cells| cells.get(key as usize)).copied().unwrap_or_default()
+}
+
+fn note(loss: &mut Loss, anomaly: Anomaly, lane: u16, key: u32, seq: Option<u32>, observed: Cell) {
+    if !loss.anomalies.contains(&anomaly) {
+        loss.anomalies.push(anomaly);
+    }
+    if loss.examples.iter().filter(|example| example.anomaly == anomaly).count() < EXAMPLES {
+        loss.examples.push(Instance { anomaly, lane, key, seq, observed });
+    }
 }

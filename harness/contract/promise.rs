@@ -1,0 +1,83 @@
+//! Which promise applies, and what it allows.
+
+use std::time::Duration;
+
+use super::{Circumstances, TrialFacts, table, when};
+use crate::matrix::Override;
+use crate::record;
+
+/// Most that may be lost of what was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allow {
+    /// Nothing.
+    Nothing,
+    /// What was acknowledged this long before the fault, or later.
+    Window(Duration),
+    /// What was acknowledged since the last completed save.
+    SinceSave,
+    /// So many writes.
+    Count(u64),
+    /// Everything.
+    All,
+}
+
+impl Allow {
+    /// In words.
+    pub fn words(self) -> String {
+        match self {
+            Self::Nothing => "nothing".into(),
+            Self::Window(window) => format!("the last {:.1} s", window.as_secs_f64()),
+            Self::SinceSave => "everything since the last completed save".into(),
+            Self::Count(1) => "1 write".into(),
+            Self::Count(count) => format!("{count} writes"),
+            Self::All => "everything".into(),
+        }
+    }
+}
+
+/// A promise as it applies to one epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Row of the table, or `matrix` for one of the user's own.
+    pub id: String,
+    /// The promise as a sentence.
+    pub sentence: String,
+    /// Where it is written down.
+    pub source: String,
+    /// Most that may be lost.
+    pub allow: Allow,
+    /// Whether the server may refuse to start.
+    pub may_refuse: bool,
+    /// Whether the loss must be one contiguous tail.
+    pub suffix: bool,
+}
+
+impl Applied {
+    /// For the record.
+    pub fn to_record(&self) -> record::Promise {
+        record::Promise {
+            id: self.id.clone(),
+            sentence: self.sentence.clone(),
+            source: self.source.clone(),
+            allowed: self.allow.words(),
+        }
+    }
+}
+
+/// The promise for these circumstances: the last entry of matrix.toml that matches, else the built-in row.
+pub fn promise(facts: &Circumstances, overrides: &[Override], trial: &TrialFacts<'_>) -> Applied {
+    let mut applied = table::row(facts);
+    for own in overrides.iter().filter(|own| when::matches(&own.when, trial, &facts.config)) {
+        if let Some(lost) = own.lost {
+            applied.allow = if lost == 0 { Allow::Nothing } else { Allow::Count(lost) };
+        }
+        if let Some(window) = own.lost_window {
+            applied.allow = Allow::Window(window);
+        }
+        applied.may_refuse = own.may_refuse.unwrap_or(applied.may_refuse);
+        applied.id = "matrix".into();
+        applied.source = "matrix.toml".into();
+        applied.sentence = own.why.clone().unwrap_or_else(|| format!("may lose {}", applied.allow.words()));
+    }
+    applied
+}

@@ -1,0 +1,205 @@
+//! The promises, as data. The first row whose condition holds is the one that applies; the last
+//! holds always.
+//!
+//! Sources: `docs` is the persistence page of the Redis and Valkey documentation, `source` their server source
+//! (`shutdown`, `aof.c`, `rdb.c`), `run` means that real servers were seen to behave so, `principle` that
+//! nobody wrote it down but everybody counts on it.
+
+use std::time::Duration;
+
+use super::promise::{Allow, Applied};
+use super::{Circumstances, Damage, Death};
+
+/// What `everysec` can lose to SIGKILL: with an fsync in flight the write itself is postponed up to 2 s while replies
+/// go on, and the check for that runs every 100 ms.
+pub const EVERYSEC_WINDOW: Duration = Duration::from_millis(2_100);
+
+/// One promise.
+pub struct Row {
+    /// Identifier.
+    pub id: &'static str,
+    /// When it applies.
+    pub when: fn(&Circumstances) -> bool,
+    /// Most that may be lost.
+    pub allow: fn(&Circumstances) -> Allow,
+    /// Whether the server may refuse to start.
+    pub may_refuse: fn(&Circumstances) -> bool,
+    /// Whether the loss must be one contiguous tail.
+    pub suffix: bool,
+    /// The promise as a sentence.
+    pub sentence: &'static str,
+    /// Where it is written down.
+    pub source: &'static str,
+}
+
+const NEVER: fn(&Circumstances) -> bool = |_| false;
+
+/// The promise table.
+pub const ROWS: &[Row] = &[
+    Row {
+        id: "no-volume",
+        when: |facts| facts.data_dropped,
+        allow: |_| Allow::All,
+        may_refuse: NEVER,
+        suffix: false,
+        sentence: "a container that is made again without its volume starts empty",
+        source: "docs",
+    },
+    Row {
+        id: "tail-truncated",
+        when: |facts| matches!(facts.damage, Some(Damage::AofTail { .. })),
+        allow: |facts| match (&facts.damage, dying(facts)) {
+            // What the policy itself allows and what was cut off add up; only counts can be added.
+            (Some(Damage::AofTail { commands }), Allow::Nothing) => Allow::Count(*commands),
+            (_, allow) => allow,
+        },
+        may_refuse: |facts| !yes(facts, "aof-load-truncated", true),
+        suffix: true,
+        sentence: "an AOF whose tail is missing loses the cut commands; with aof-load-truncated no it is refused",
+        source: "docs; run",
+    },
+    Row {
+        id: "damaged",
+        when: |facts| facts.damage.is_some(),
+        allow: dying,
+        may_refuse: |_| true,
+        suffix: true,
+        sentence: "damage anywhere but in the tail of the AOF is refused, or loses nothing",
+        source: "principle",
+    },
+    Row {
+        id: "first-rewrite",
+        when: |facts| facts.first_rewrite_pending && facts.death != Death::Term,
+        allow: |_| Allow::All,
+        may_refuse: NEVER,
+        suffix: false,
+        sentence: "an AOF that is being switched on protects nothing before its first rewrite has ended",
+        source: "source",
+    },
+    Row {
+        id: "switched",
+        when: |facts| facts.switched,
+        allow: dying,
+        may_refuse: |_| true,
+        suffix: true,
+        sentence: "a start with another persistence setting is refused, or loses nothing more than the stop did",
+        source: "principle",
+    },
+    Row {
+        id: "aof-clean-exit",
+        when: |facts| aof(facts) && facts.clean_exit,
+        allow: dying,
+        may_refuse: NEVER,
+        suffix: true,
+        sentence: "an AOF is flushed and synced before a clean exit",
+        source: "source; run",
+    },
+    Row {
+        id: "aof-always",
+        when: |facts| aof(facts) && is(facts, "appendfsync", "always"),
+        allow: dying,
+        may_refuse: NEVER,
+        suffix: true,
+        sentence: "with appendfsync always a reply is sent after the write is on disk",
+        source: "docs",
+    },
+    Row {
+        id: "aof-everysec",
+        when: |facts| aof(facts) && is(facts, "appendfsync", "everysec"),
+        allow: dying,
+        may_refuse: NEVER,
+        suffix: true,
+        sentence: "with appendfsync everysec a write waits at most 2 s for an fsync that is in flight",
+        source: "source; run",
+    },
+    Row {
+        id: "aof-no",
+        when: aof,
+        allow: dying,
+        may_refuse: NEVER,
+        suffix: true,
+        sentence: "with appendfsync no a write is handed to the kernel before its reply, and outlives the process",
+        source: "source; run",
+    },
+    Row {
+        id: "saved-at-exit",
+        when: |facts| saves_at_exit(facts) && facts.clean_exit,
+        allow: dying,
+        may_refuse: NEVER,
+        suffix: true,
+        sentence: "a server with save points (or told to SAVE) writes a snapshot before a clean exit",
+        source: "source; run",
+    },
+    Row {
+        id: "rdb",
+        when: rdb,
+        allow: dying,
+        may_refuse: NEVER,
+        suffix: true,
+        sentence: "a server with snapshots alone keeps what its last completed save holds",
+        source: "docs; run",
+    },
+    Row {
+        id: "none",
+        when: |_| true,
+        allow: dying,
+        may_refuse: NEVER,
+        suffix: false,
+        sentence: "a server without AOF and without save points keeps nothing",
+        source: "docs; run",
+    },
+];
+
+/// The row that applies.
+pub fn row(facts: &Circumstances) -> Applied {
+    let row = ROWS.iter().find(|row| (row.when)(facts)).expect("the last row holds always");
+    Applied {
+        id: row.id.into(),
+        sentence: row.sentence.into(),
+        source: row.source.into(),
+        allow: (row.allow)(facts),
+        may_refuse: (row.may_refuse)(facts),
+        suffix: row.suffix,
+    }
+}
+
+/// What the policy that the server died with allows for this death alone.
+fn dying(facts: &Circumstances) -> Allow {
+    if aof(facts) {
+        let synced = facts.clean_exit || !is(facts, "appendfsync", "everysec");
+        if synced { Allow::Nothing } else { Allow::Window(EVERYSEC_WINDOW) }
+    } else if facts.clean_exit && saves_at_exit(facts) {
+        Allow::Nothing
+    } else if rdb(facts) {
+        Allow::SinceSave
+    } else if facts.saved_until_us.is_some() {
+        // No save points, but somebody asked for a snapshot and got it.
+        Allow::SinceSave
+    } else {
+        Allow::All
+    }
+}
+
+fn saves_at_exit(facts: &Circumstances) -> bool {
+    match facts.death {
+        Death::ShutdownSave => true,
+        Death::ShutdownNosave => false,
+        Death::Term | Death::Stop | Death::Shutdown | Death::Kill => rdb(facts) && facts.death != Death::Kill,
+    }
+}
+
+fn aof(facts: &Circumstances) -> bool {
+    yes(facts, "appendonly", false)
+}
+
+fn rdb(facts: &Circumstances) -> bool {
+    facts.config.get("save").is_some_and(|save| !save.trim_matches('"').trim().is_empty())
+}
+
+fn yes(facts: &Circumstances, name: &str, default: bool) -> bool {
+    facts.config.get(name).map_or(default, |value| value == "yes")
+}
+
+fn is(facts: &Circumstances, name: &str, value: &str) -> bool {
+    facts.config.get(name).is_some_and(|got| got == value)
+}

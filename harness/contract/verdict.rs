@@ -1,0 +1,96 @@
+//! Whether a promise was kept, and the sentence that says so.
+
+use super::{Allow, Applied, Circumstances};
+use crate::oracle::Loss;
+use crate::record::{Anomaly, Shape};
+
+/// What an epoch says of a promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whether it was kept.
+    pub kept: bool,
+    /// Why, for a person.
+    pub message: String,
+}
+
+/// Judges one epoch. `loss` is absent when the server never came back; `refused` says that it ended by itself
+/// instead of starting, `stuck` that it neither answered nor ended.
+pub fn judge(
+    applied: &Applied,
+    loss: Option<&Loss>,
+    refused: bool,
+    stuck: bool,
+    facts: &Circumstances,
+) -> Judgement {
+    let broken = |message: String| Judgement { kept: false, message };
+    if stuck {
+        return broken("the server started and never answered".into());
+    }
+    if refused {
+        return if applied.may_refuse {
+            Judgement { kept: true, message: format!("refused to start, which it may: {}", applied.sentence) }
+        } else {
+            broken(format!("refused to start on its own files; the promise: {}", applied.sentence))
+        };
+    }
+    let Some(loss) = loss else { return broken("nothing could be read back".into()) };
+    if loss.corrupt > 0 {
+        return broken(format!("{} keys hold bytes that nobody wrote there", loss.corrupt));
+    }
+    if loss.expired_back > 0 {
+        return broken(format!("{} expired keys are back", loss.expired_back));
+    }
+    let summary = summary(loss, facts);
+    if !within(applied.allow, loss, facts) {
+        return broken(format!("{summary}; allowed is {}: {}", applied.allow.words(), applied.sentence));
+    }
+    // A server that may lose everything may lose it in any order.
+    let ragged = matches!(loss.shape, Shape::Hole | Shape::Scattered | Shape::Prefix)
+        || loss.anomalies.contains(&Anomaly::Hole);
+    if applied.suffix && loss.lost > 0 && ragged {
+        return broken(format!(
+            "{summary}, not as one tail but as {}: {}",
+            loss.shape.as_str(),
+            applied.sentence
+        ));
+    }
+    let allowed =
+        if loss.lost == 0 { String::new() } else { format!("; allowed is {}", applied.allow.words()) };
+    Judgement { kept: true, message: format!("{summary}{allowed}") }
+}
+
+fn within(allow: Allow, loss: &Loss, facts: &Circumstances) -> bool {
+    let gone = loss.lost + loss.lost_baseline + loss.deleted_back;
+    let since =
+        |limit_us: u64| loss.lost_baseline == 0 && loss.earliest_lost_us.is_none_or(|at| at >= limit_us);
+    match allow {
+        Allow::All => true,
+        Allow::Nothing => gone == 0,
+        Allow::Count(count) => loss.lost + loss.lost_baseline <= count,
+        Allow::Window(window) => {
+            let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
+            since(facts.fault_us.saturating_sub(window_us))
+        }
+        Allow::SinceSave => since(facts.saved_until_us.unwrap_or(0)),
+    }
+}
+
+fn summary(loss: &Loss, facts: &Circumstances) -> String {
+    if loss.lost == 0 && loss.lost_baseline == 0 {
+        let doubt = if loss.in_doubt == 0 { String::new() } else { format!("; {} in doubt", loss.in_doubt) };
+        let expired =
+            if loss.expired == 0 { String::new() } else { format!("; {} expired in time", loss.expired) };
+        return format!("kept all {} acknowledged writes{doubt}{expired}", loss.acknowledged);
+    }
+    let mut text = format!("lost {} of {} acknowledged writes", loss.lost, loss.acknowledged);
+    if loss.lost > 0
+        && let Some(at) = loss.earliest_lost_us.filter(|at| *at > 0)
+    {
+        let before = facts.fault_us.saturating_sub(at) as f64 / 1e6;
+        text.push_str(&format!(", the oldest {before:.2} s before the fault"));
+    }
+    if loss.lost_baseline > 0 {
+        text.push_str(&format!(", and {} keys that an earlier recovery still showed", loss.lost_baseline));
+    }
+    text
+}

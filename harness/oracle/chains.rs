@@ -1,0 +1,48 @@
+//! The ops of a lane by key, in order: 4 bytes per op.
+
+use super::{Answer, History};
+
+/// Numbers of the ops of one epoch, grouped by key.
+pub struct Chains {
+    /// Where each key's ops begin in `seqs`; one more than there are keys.
+    offsets: Vec<u32>,
+    seqs: Vec<u32>,
+}
+
+impl Chains {
+    /// Groups the ops of a lane. Refused ones are left out: they must have no effect.
+    pub fn build(history: &dyn History, lane: u16) -> Self {
+        let keys = history.keys(lane) as usize;
+        let mut offsets = vec![0_u32; keys + 1];
+        let effective = |seq| {
+            let op = history.op(lane, seq);
+            (op.answer != Answer::Refused).then_some(op.key as usize)
+        };
+        for key in history.span(lane).filter_map(effective) {
+            offsets[key + 1] += 1;
+        }
+        for key in 0..keys {
+            offsets[key + 1] += offsets[key];
+        }
+        let mut next = offsets.clone();
+        let mut seqs = vec![0; offsets[keys] as usize];
+        for seq in history.span(lane) {
+            if let Some(key) = effective(seq) {
+                seqs[next[key] as usize] = seq;
+                next[key] += 1;
+            }
+        }
+        Self { offsets, seqs }
+    }
+
+    /// The ops of a key, in order.
+    pub fn ops(&self, key: u32) -> &[u32] {
+        let key = key as usize;
+        &self.seqs[self.offsets[key] as usize..self.offsets[key + 1] as usize]
+    }
+
+    /// How many keys there are.
+    pub fn keys(&self) -> u32 {
+        (self.offsets.len() - 1) as u32
+    }
+}

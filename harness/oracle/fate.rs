@@ -1,0 +1,134 @@
+//! What became of one key: which prefixes of its ops explain what it holds.
+
+use super::chains::Chains;
+use super::{Cell, Clock, Effect, History, Op, Survey, cell};
+
+/// Which prefixes explain a key, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fate {
+    /// The shortest prefix that explains what the key holds.
+    pub shortest: u32,
+    /// The longest one.
+    pub longest: u32,
+    /// Whether there is one, and what else there is to say.
+    pub kind: Kind,
+}
+
+/// How a key is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// By a prefix.
+    Explained,
+    /// By a prefix whose value has run out of time.
+    Expired,
+    /// By nothing: it holds bytes that no op of this key wrote.
+    Corrupt,
+    /// By nothing: what the baseline held is gone or older.
+    BaselineLost {
+        /// The op whose value the baseline held.
+        seq: u32,
+    },
+    /// By nothing: the baseline held nothing, and now an earlier epoch's value is back.
+    BaselineBack,
+}
+
+/// What became of every key of a lane.
+pub fn of_lane(
+    history: &dyn History,
+    lane: u16,
+    chains: &Chains,
+    baseline: &Survey,
+    observed: &Survey,
+    clock: &Clock,
+) -> Vec<Fate> {
+    (0..chains.keys())
+        .map(|key| {
+            let states =
+                States { history, lane, ops: chains.ops(key), base: cell(baseline, lane, key), clock };
+            states.fate(key, cell(observed, lane, key))
+        })
+        .collect()
+}
+
+/// The states that a key went through.
+pub struct States<'a> {
+    /// Where the ops are.
+    pub history: &'a dyn History,
+    /// The key's lane.
+    pub lane: u16,
+    /// The key's ops of this epoch, refused ones left out.
+    pub ops: &'a [u32],
+    /// What the key held before them.
+    pub base: Cell,
+    /// When the read-back took place.
+    pub clock: &'a Clock,
+}
+
+impl States<'_> {
+    /// Whether the state after `prefix` ops can be seen as `observed`.
+    pub fn explains(&self, prefix: u32, observed: Cell) -> bool {
+        let state = if prefix == 0 { self.base } else { self.after(prefix) };
+        state == observed || (observed == Cell::Absent && self.may_have_expired(state))
+    }
+
+    /// The shortest prefix of at least `from` ops that explains `observed`.
+    pub fn next(&self, from: u32, observed: Cell) -> Option<u32> {
+        (from..=self.ops.len() as u32).find(|&prefix| self.explains(prefix, observed))
+    }
+
+    fn after(&self, prefix: u32) -> Cell {
+        let seq = self.ops[prefix as usize - 1];
+        match self.op(seq).effect {
+            Effect::Set { .. } => Cell::Version(seq),
+            Effect::Delete => Cell::Absent,
+        }
+    }
+
+    fn op(&self, seq: u32) -> Op {
+        self.history.op(self.lane, seq)
+    }
+
+    /// Whether a value may be gone because its time was up: from the earliest moment it can have been written.
+    fn may_have_expired(&self, state: Cell) -> bool {
+        let Cell::Version(seq) = state else { return false };
+        let op = self.op(seq);
+        matches!(op.effect, Effect::Set { ttl_us: Some(ttl) } if op.sent_us.saturating_add(ttl) <= self.clock.survey_to_us)
+    }
+
+    fn fate(&self, key: u32, observed: Cell) -> Fate {
+        let total = self.ops.len() as u32;
+        // Whole keys that nothing happened to are most of a large trial: settle them first.
+        let shortest = self.next(0, observed);
+        let Some(shortest) = shortest else { return self.unexplained(key, observed) };
+        let longest =
+            (shortest..=total).rev().find(|&prefix| self.explains(prefix, observed)).unwrap_or(shortest);
+        let state = if longest == 0 { self.base } else { self.after(longest) };
+        let kind = if state == observed { Kind::Explained } else { Kind::Expired };
+        Fate { shortest, longest, kind }
+    }
+
+    /// No op of this epoch explains the key: either everything since the baseline is lost, and more, or the
+    /// bytes are wrong.
+    fn unexplained(&self, key: u32, observed: Cell) -> Fate {
+        let kind = match (self.base, observed) {
+            (Cell::Version(seq), Cell::Absent) => Kind::BaselineLost { seq },
+            (base, Cell::Version(seen)) if self.is_earlier_value(key, seen) => match base {
+                Cell::Version(seq) => Kind::BaselineLost { seq },
+                _ => Kind::BaselineBack,
+            },
+            _ => Kind::Corrupt,
+        };
+        // Bytes that are wrong say nothing of the other ops: only the last one is gone for certain.
+        let total = self.ops.len() as u32;
+        let prefix = if kind == Kind::Corrupt { total.saturating_sub(1) } else { 0 };
+        Fate { shortest: 0, longest: prefix, kind }
+    }
+
+    /// Whether an op of an earlier epoch wrote this value to this key.
+    fn is_earlier_value(&self, key: u32, seq: u32) -> bool {
+        seq < self.history.span(self.lane).start && self.op(seq).key == key && {
+            let op = self.op(seq);
+            matches!(op.effect, Effect::Set { .. }) && op.answer != super::Answer::Refused
+        }
+    }
+}
