@@ -1,8 +1,24 @@
 //! From `matrix.toml` to cases: parse (with spans), resolve, expand, name. Pure.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use toml::de::DeTable;
+
+mod axes;
+pub mod conf;
+mod diagnose;
+mod expand;
+mod name;
+mod sheet;
+mod suites;
+pub mod value;
+
+pub use diagnose::{Mistake, Mistakes};
+
+use axes::Axes;
+use sheet::{Notes, Sheet};
 
 /// A matrix without mistakes. Every axis is sorted as in the file; a [`Case`]
 /// points into these lists by position.
@@ -26,6 +42,8 @@ pub struct Matrix {
     pub faults: Vec<Fault>,
     /// `[[suite]]`, in the chosen profile.
     pub suites: Vec<Suite>,
+    /// `[[rule]]`: cases that are left out.
+    pub rules: Vec<Rule>,
     /// `[[contract]]`: promises that replace the built-in one.
     pub contracts: Vec<Override>,
     /// `[[budget]]`: what the user tolerates on top.
@@ -257,6 +275,15 @@ pub struct When {
     pub config: BTreeMap<String, Vec<String>>,
 }
 
+/// `[[rule]]`: cases that mean nothing and are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rule {
+    /// Which cases; directives are those of the policy as written.
+    pub when: When,
+    /// Why, for readers of the file.
+    pub why: Option<String>,
+}
+
 /// `[[contract]]`: a promise of the user's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Override {
@@ -296,4 +323,111 @@ pub struct Known {
     pub link: Option<String>,
     /// What is known of its cause.
     pub cause: Option<String>,
+}
+
+/// Words of matrix.toml that modules further on own.
+pub struct Vocabulary<'a> {
+    /// Checks one step of a fault.
+    pub step: &'a dyn Fn(&str) -> Result<(), StepMistake>,
+    /// Kinds of workload.
+    pub workloads: &'a [&'a str],
+}
+
+/// What is wrong with a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepMistake {
+    /// The word of the step to underline.
+    pub word: String,
+    /// What is wrong with it.
+    pub message: String,
+    /// Words that would do.
+    pub candidates: Vec<String>,
+}
+
+/// Loads a matrix, or tells every mistake in it. `profile` beats the file's own.
+pub fn load(path: &Path, profile: Option<&str>, vocabulary: &Vocabulary<'_>) -> Result<Matrix, Mistakes> {
+    let text = std::fs::read_to_string(path).map_err(|error| Mistakes::unreadable(path, &error))?;
+    parse(&text, path, profile, vocabulary)
+}
+
+/// Parses the text of a matrix file; `path` is for messages and for paths in it.
+pub fn parse(
+    text: &str,
+    path: &Path,
+    profile: Option<&str>,
+    vocabulary: &Vocabulary<'_>,
+) -> Result<Matrix, Mistakes> {
+    let notes = Notes::default();
+    let (root, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        notes.add(error.span().unwrap_or(0..0), error.message(), None);
+    }
+    // What a syntax error leaves of the tables would only be told as further mistakes that are none.
+    let matrix = if errors.is_empty() {
+        resolve(&Sheet::new(root.get_ref(), 0..0, &notes), text, path, profile, vocabulary, &notes)
+    } else {
+        Matrix::default()
+    };
+    let list = notes.into_list();
+    if list.is_empty() { Ok(matrix) } else { Err(Mistakes { path: path.into(), text: text.into(), list }) }
+}
+
+fn resolve(
+    root: &Sheet<'_, '_>,
+    text: &str,
+    path: &Path,
+    profile: Option<&str>,
+    vocabulary: &Vocabulary<'_>,
+    notes: &Notes,
+) -> Matrix {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let axes = Axes { notes, folder, vocabulary };
+    let run = root.table("run").map(|sheet| run(&sheet, folder)).unwrap_or_default();
+    let profile = profile.or(run.profile.as_deref()).unwrap_or("default").to_owned();
+    let mut matrix = Matrix {
+        file: path.into(),
+        digest: blake3::hash(text.as_bytes()).to_hex().to_string(),
+        run,
+        servers: axes.servers(root),
+        persistences: axes.persistences(root),
+        storages: axes.storages(root),
+        workloads: axes.workloads(root),
+        faults: axes.faults(root),
+        suites: Vec::new(),
+        rules: suites::rules(root, notes),
+        contracts: suites::contracts(root, notes),
+        budgets: suites::budgets(root, notes),
+        known: suites::known(root, notes),
+    };
+    let (suites, spans): (Vec<_>, Vec<_>) =
+        suites::suites(root, &matrix, &profile, notes).into_iter().unzip();
+    matrix.suites = suites;
+    root.end();
+    if root.value("suite").is_none() {
+        notes.add(
+            0..0,
+            "there is no [[suite]]",
+            Some("a suite picks from the axes; see docs/matrix.md".into()),
+        );
+    }
+    for (suite, span) in (0..).zip(spans) {
+        matrix.check_suite(suite, span, notes);
+    }
+    matrix
+}
+
+fn run(sheet: &Sheet<'_, '_>, folder: &Path) -> Run {
+    let word = |key, words| sheet.word(key, words).map(str::to_owned);
+    let run = Run {
+        engine: word("engine", &["auto", "docker", "process"]),
+        pull: word("pull", &["missing", "never", "always"]),
+        profile: word("profile", &suites::PROFILES),
+        reports: sheet.string("reports").map(|path| folder.join(path)),
+        test_threads: sheet.count("test-threads", 1).and_then(|count| usize::try_from(count).ok()),
+        attempts: sheet.count("attempts", 1).and_then(|count| u32::try_from(count).ok()),
+        inconclusive: word("inconclusive", &["fail", "warn"]),
+        trial_timeout: sheet.duration("trial-timeout"),
+    };
+    sheet.end();
+    run
 }

@@ -1,0 +1,119 @@
+//! From axes to cases, one after the other: nothing is kept.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::sheet::Notes;
+use super::{Case, Matrix, Persistence, StorageKind, When};
+use crate::glob;
+
+impl Matrix {
+    /// Every case, in the order of the file; those that an engine cannot do are left out where one is named.
+    pub fn cases<'a>(&'a self, engine: Option<&'a str>) -> impl Iterator<Item = Case> + 'a {
+        (0_u16..).zip(&self.suites).flat_map(move |(suite, picks)| {
+            // The innermost loops are the longest: a coordinate is checked as soon as it is complete.
+            picks.faults.iter().flat_map(move |&fault| {
+                picks.servers.iter().flat_map(move |&server| {
+                    picks.persistences.iter().flat_map(move |&persistence| {
+                        picks.storages.iter().flat_map(move |&storage| {
+                            picks
+                                .workloads
+                                .iter()
+                                .map(move |&workload| Case {
+                                    suite,
+                                    server,
+                                    persistence,
+                                    storage,
+                                    workload,
+                                    fault,
+                                    seed: 1,
+                                })
+                                .filter(move |case| self.allows(*case, engine))
+                                .flat_map(move |case| {
+                                    (1..=picks.seeds).map(move |seed| Case { seed, ..case })
+                                })
+                        })
+                    })
+                })
+            })
+        })
+    }
+
+    /// How many cases there are for all engines.
+    pub fn count(&self) -> usize {
+        self.cases(None).count()
+    }
+
+    /// Whether a coordinate means something: the fault's needs, the policy's servers, the engine, the rules.
+    pub fn allows(&self, case: Case, engine: Option<&str>) -> bool {
+        let fault = &self.faults[usize::from(case.fault)];
+        let policy = &self.persistences[usize::from(case.persistence)];
+        let server = &self.servers[usize::from(case.server)];
+        let storage = &self.storages[usize::from(case.storage)];
+        let can = engine.is_none_or(|engine| {
+            (fault.engines.is_empty() || fault.engines.iter().any(|able| able == engine))
+                && (engine == "docker" || storage.kind == StorageKind::Bind)
+        });
+        can && fault.needs.iter().all(|need| has(policy, need))
+            && (policy.servers.is_empty()
+                || policy.servers.iter().any(|pattern| glob::matches(pattern, &server.name)))
+            && !self.rules.iter().any(|rule| self.is_about(&rule.when, case, engine))
+    }
+
+    fn is_about(&self, when: &When, case: Case, engine: Option<&str>) -> bool {
+        let any = |patterns: &[String], text: &str| {
+            patterns.is_empty() || patterns.iter().any(|pattern| glob::matches(pattern, text))
+        };
+        let policy = &self.persistences[usize::from(case.persistence)];
+        let lines: BTreeMap<_, _> = policy.directives.iter().map(|line| (&line.name, &line.value)).collect();
+        any(&when.suite, &self.suites[usize::from(case.suite)].name)
+            && any(&when.server, &self.servers[usize::from(case.server)].name)
+            && any(&when.persistence, &policy.name)
+            && any(&when.storage, &self.storages[usize::from(case.storage)].name)
+            && any(&when.workload, &self.workloads[usize::from(case.workload)].name)
+            && any(&when.fault, &self.faults[usize::from(case.fault)].name)
+            && engine.is_none_or(|engine| any(&when.engine, engine))
+            && when
+                .config
+                .iter()
+                .all(|(name, patterns)| lines.get(name).is_some_and(|value| any(patterns, value)))
+    }
+
+    /// A suite without a case is a mistake, and so is a fault in it that no policy of it has what it needs.
+    pub(super) fn check_suite(&self, suite: u16, span: Range<usize>, notes: &Notes) {
+        let picks = &self.suites[usize::from(suite)];
+        for &fault in &picks.faults {
+            let needs = &self.faults[usize::from(fault)].needs;
+            let met =
+                |policy: &u16| needs.iter().all(|need| has(&self.persistences[usize::from(*policy)], need));
+            if !picks.persistences.is_empty() && !picks.persistences.iter().any(met) {
+                let name = &self.faults[usize::from(fault)].name;
+                let message = format!(
+                    "fault `{name}` needs {}, which no policy of suite `{}` has",
+                    needs.join(" and "),
+                    picks.name
+                );
+                notes.add(span.clone(), message, Some(format!("leave it out with \"!{name}\"")));
+            }
+        }
+        let empty = !self.cases(None).any(|case| case.suite == suite);
+        if empty {
+            let help = "every combination is ruled out by `needs`, `servers`, `engines` or a [[rule]]";
+            notes.add(span, format!("suite `{}` is empty", picks.name), Some(help.into()));
+        }
+    }
+}
+
+/// Whether a policy has what a fault needs. A policy that says nothing of `save` has the server's own save points.
+fn has(policy: &Persistence, need: &str) -> bool {
+    let aof = policy.directives.iter().any(|line| line.name == "appendonly" && line.value == "yes");
+    let mut saves = policy.directives.iter().filter(|line| line.name == "save").peekable();
+    let rdb = saves.peek().is_none() || saves.any(|line| !line.value.is_empty());
+    match need {
+        "aof" => aof,
+        "no-aof" => !aof,
+        "rdb" | "save" => rdb,
+        "no-rdb" => !rdb,
+        _ => true,
+    }
+}
