@@ -169,7 +169,9 @@ fn pressure(draft: &Draft, loss: Option<&Loss>, scene: &Scene) -> Pressure {
         acked_before_fault: draft.acked_before_fault,
         acked_after_fault: acked.saturating_sub(draft.acked_before_fault),
         in_flight: loss.map_or_else(|| unanswered(scene), |loss| loss.in_doubt),
-        quiet_ms: done.filter(|done| done.acked > 0).map(|done| millis(fault_us.saturating_sub(done.last_ack_us))),
+        quiet_ms: done
+            .filter(|done| done.acked > 0)
+            .map(|done| millis(fault_us.saturating_sub(done.last_ack_us))),
         phase: draft.met_phase.map(str::to_owned),
         rate: if seconds > 0.0 { (acked as f64 / seconds).round() } else { 0.0 },
     }

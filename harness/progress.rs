@@ -19,7 +19,8 @@ pub struct Progress {
 impl Progress {
     /// Shows itself on standard error when that is a terminal and `wanted`.
     pub fn new(trials: u64, wanted: bool) -> Self {
-        let target = if wanted { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let target =
+            if wanted { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(trials), target);
         let style = ProgressStyle::with_template(
             "{bar:28.cyan/blue} {pos}/{len} trials · {per_sec:.0} · {eta} left · {msg}",
@@ -44,7 +45,12 @@ impl Progress {
         let failed = self.failed.fetch_add(failed, Ordering::Relaxed) + failed;
         if record.verdict.fails() || record.verdict == Verdict::Known {
             self.bar.suspend(|| {
-                eprintln!("{:>12}  {}\n              {}", record.verdict.as_str(), record.name, record.message);
+                eprintln!(
+                    "{:>12}  {}\n              {}",
+                    record.verdict.as_str(),
+                    record.name,
+                    record.message
+                );
             });
         }
         self.bar.set_message(format!("{lost} of {acknowledged} writes lost · {failed} failed"));

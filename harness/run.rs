@@ -122,8 +122,10 @@ fn select(matrix: &Matrix, flags: &Flags, engine: &str) -> Result<Vec<Case>, Sto
             match matrix.find(name) {
                 Some(case) => cases.push(case),
                 None => {
-                    let hint =
-                        matrix.nearest(name).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                    let hint = matrix
+                        .nearest(name)
+                        .map(|near| format!("; did you mean `{near}`?"))
+                        .unwrap_or_default();
                     return Err(Stop::usage(format!("there is no trial `{name}`{hint}")));
                 }
             }
@@ -145,12 +147,13 @@ fn select(matrix: &Matrix, flags: &Flags, engine: &str) -> Result<Vec<Case>, Sto
 
 fn list(matrix: &Matrix, flags: &Flags, cases: &[Case]) -> Result<u8, Stop> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = cases.iter().try_for_each(|case| writeln!(out, "{}: test", matrix.name(*case))).and_then(|()| {
-        if flags.format != Some(Format::Terse) && !flags.quiet {
-            writeln!(out, "\n{} tests, 0 benchmarks", cases.len())?;
-        }
-        out.flush()
-    });
+    let written =
+        cases.iter().try_for_each(|case| writeln!(out, "{}: test", matrix.name(*case))).and_then(|()| {
+            if flags.format != Some(Format::Terse) && !flags.quiet {
+                writeln!(out, "\n{} tests, 0 benchmarks", cases.len())?;
+            }
+            out.flush()
+        });
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Stop::lab(format!("failed to print the list: {error}")))
@@ -186,8 +189,9 @@ impl Run {
     ) -> Result<Self, Stop> {
         let began = Instant::now();
         let started = jiff::Timestamp::now();
-        let home = Home::open(&scratch(), crate::reap)
-            .map_err(|error| Stop::lab(format!("failed to make a folder for servers: {error}; set TMPDIR")))?;
+        let home = Home::open(&scratch(), crate::reap).map_err(|error| {
+            Stop::lab(format!("failed to make a folder for servers: {error}; set TMPDIR"))
+        })?;
         let folder = report_folder(&settings.reports, started, &home.id)?;
         let docker = match engine_name {
             "docker" => Some(Docker::connect(&home.id, settings.pull).map_err(|error| {
@@ -212,7 +216,12 @@ impl Run {
             shard: flags.shard.map(|shard| shard.to_string()),
             planned: matrix.count() as u64,
             selected: cases.len() as u64,
-            servers: matrix.servers.iter().zip(&builds).map(|(server, build)| facts_of(&server.name, build)).collect(),
+            servers: matrix
+                .servers
+                .iter()
+                .zip(&builds)
+                .map(|(server, build)| facts_of(&server.name, build))
+                .collect(),
             ..RunFacts::default()
         };
         let used = |case: &Case| builds[usize::from(case.server)].as_ref();
@@ -245,8 +254,9 @@ impl Run {
 
     fn go(self) -> Result<u8, Stop> {
         watch_for_interrupts(self.home.folder.clone());
-        let journal = Journal::create(&self.folder, &self.facts)
-            .map_err(|error| Stop::lab(format!("{error}; set OUTLAST_REPORTS to a folder that can be written")))?;
+        let journal = Journal::create(&self.folder, &self.facts).map_err(|error| {
+            Stop::lab(format!("{error}; set OUTLAST_REPORTS to a folder that can be written"))
+        })?;
         let watched = Progress::watched() && self.format.is_none() && !self.quiet && self.logfile.is_none();
         let shared = Arc::new(Shared {
             progress: Progress::new(self.cases.len() as u64, watched),
@@ -303,7 +313,9 @@ impl Run {
         let report = report::assemble(lines);
         report::write(&self.folder, &report)
             .and_then(|()| report::point_latest(&self.settings.reports, &self.folder))
-            .map_err(|error| Stop::lab(format!("{error}; the journal in {} is whole", self.folder.display())))?;
+            .map_err(|error| {
+                Stop::lab(format!("{error}; the journal in {} is whole", self.folder.display()))
+            })?;
         let mut out = io::stdout().lock();
         let _ = out.write_all(crate::summary::text(&report, &self.settings.reports).as_bytes());
         let totals = &report.totals;
@@ -364,7 +376,9 @@ impl Shared {
             Verdict::Kept | Verdict::Known => Ok(Completion::Completed),
             Verdict::Unsupported => Ok(Completion::ignored_with(record.message)),
             Verdict::Inconclusive if !self.inconclusive_fails => Ok(Completion::ignored_with(record.message)),
-            verdict => Err(Failed::from(format!("{}: {}\n{}", verdict.as_str(), record.message, record.repro))),
+            verdict => {
+                Err(Failed::from(format!("{}: {}\n{}", verdict.as_str(), record.message, record.repro)))
+            }
         }
     }
 
@@ -432,9 +446,13 @@ struct Bases {
 
 impl Bases {
     fn of(&self, case: Case) -> Vec<Directive> {
-        let (server, policy) = (&self.servers[usize::from(case.server)], &self.persistences[usize::from(case.persistence)]);
-        let mut lines: Vec<_> =
-            server.iter().filter(|line| policy.iter().all(|newer| newer.name != line.name)).cloned().collect();
+        let (server, policy) =
+            (&self.servers[usize::from(case.server)], &self.persistences[usize::from(case.persistence)]);
+        let mut lines: Vec<_> = server
+            .iter()
+            .filter(|line| policy.iter().all(|newer| newer.name != line.name))
+            .cloned()
+            .collect();
         lines.extend(policy.iter().cloned());
         lines
     }
@@ -449,7 +467,11 @@ fn bases(matrix: &Matrix) -> Result<Bases, Stop> {
     };
     Ok(Bases {
         servers: matrix.servers.iter().map(|server| read(&server.config)).collect::<Result<_, _>>()?,
-        persistences: matrix.persistences.iter().map(|policy| read(&policy.config)).collect::<Result<_, _>>()?,
+        persistences: matrix
+            .persistences
+            .iter()
+            .map(|policy| read(&policy.config))
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -459,7 +481,8 @@ fn servers(matrix: &Matrix, cases: &[Case], docker: Option<&Docker>) -> Vec<Resu
         .map(|index| cases.iter().any(|case| usize::from(case.server) == index))
         .collect();
     let cache = server::cache_folder();
-    let wanted: Vec<_> = matrix.servers.iter().zip(&needed).filter(|(_, needed)| **needed).map(|(s, _)| s).collect();
+    let wanted: Vec<_> =
+        matrix.servers.iter().zip(&needed).filter(|(_, needed)| **needed).map(|(s, _)| s).collect();
     let mut found = match docker {
         Some(docker) => docker.acquire_all(&wanted, &cache),
         None => server::acquire_all(&wanted, &cache),
@@ -508,7 +531,9 @@ fn report_folder(reports: &Path, started: jiff::Timestamp, id: &str) -> Result<P
     let folder = reports.join(format!("{}-{tail}", started.strftime("%Y-%m-%dT%H-%M-%SZ")));
     std::fs::create_dir_all(&folder).map_err(|error| {
         let folder = folder.display();
-        Stop::usage(format!("failed to create {folder}: {error}; set OUTLAST_REPORTS to a folder that can be written"))
+        Stop::usage(format!(
+            "failed to create {folder}: {error}; set OUTLAST_REPORTS to a folder that can be written"
+        ))
     })?;
     Ok(folder)
 }

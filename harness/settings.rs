@@ -204,13 +204,15 @@ impl Flags {
 
     /// Whether a trial of this name is wanted.
     pub fn wants(&self, name: &str) -> bool {
-        let listed = |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
+        let listed =
+            |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
         let asked = if self.repro.is_empty() && self.filters.is_empty() {
             true
         } else {
             self.repro.iter().any(|repro| repro == name) || self.filters.iter().any(listed)
         };
-        let skipped = |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
+        let skipped =
+            |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
         asked && !self.skip.iter().any(skipped)
     }
 
@@ -251,7 +253,10 @@ impl Settings {
     pub fn resolve(flags: &Flags, file: &Run) -> Self {
         let word = |text: &Option<String>| text.clone().unwrap_or_default();
         Self {
-            engine: flags.engine.or_else(|| EngineChoice::from_str(&word(&file.engine), true).ok()).unwrap_or_default(),
+            engine: flags
+                .engine
+                .or_else(|| EngineChoice::from_str(&word(&file.engine), true).ok())
+                .unwrap_or_default(),
             pull: flags.pull.or_else(|| Pull::from_str(&word(&file.pull), true).ok()).unwrap_or_default(),
             profile: flags
                 .profile

@@ -29,7 +29,8 @@ pub async fn read(control: &mut Control, ledger: &Ledger, seed: u64, size: u32) 
                 mget.arg(value::key_name(lane, key));
             }
             let values: Vec<Option<Vec<u8>>> = control.query(&mget).await?;
-            cells.extend(values.iter().map(|value| value::decode(seed, lane, value.as_deref(), &mut scratch)));
+            cells
+                .extend(values.iter().map(|value| value::decode(seed, lane, value.as_deref(), &mut scratch)));
         }
         present += cells.iter().filter(|cell| **cell != Cell::Absent).count() as u64;
         survey.lanes.push(cells);
@@ -46,8 +47,7 @@ async fn strangers(control: &mut Control, survey: &Survey) -> RedisResult<u64> {
     let mut cursor = "0".to_owned();
     let mut found = BTreeSet::new();
     loop {
-        let (next, names): (String, Vec<Vec<u8>>) =
-            control.ask(&["SCAN", &cursor, "COUNT", "1000"]).await?;
+        let (next, names): (String, Vec<Vec<u8>>) = control.ask(&["SCAN", &cursor, "COUNT", "1000"]).await?;
         for name in names {
             let ours = value::parse_key(&name)
                 .and_then(|(lane, key)| Some((key as usize) < survey.lanes.get(usize::from(lane))?.len()))

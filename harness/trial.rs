@@ -135,10 +135,7 @@ async fn act(
     Ok(true)
 }
 
-async fn read_back(
-    scene: &mut Scene,
-    record: &mut TrialRecord,
-) -> Result<(Survey, epoch::Span), Trouble> {
+async fn read_back(scene: &mut Scene, record: &mut TrialRecord) -> Result<(Survey, epoch::Span), Trouble> {
     read_policy(scene, record);
     let from_us = scene.now_us();
     let (seed, size) = (scene.plan.seed, scene.plan.workload.value);

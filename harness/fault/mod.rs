@@ -156,11 +156,9 @@ pub fn parse(step: &str) -> Result<Box<dyn Step>, Mistake> {
 fn choice<'a>(args: &[&str], choices: &[&'a str], optional: bool) -> Result<&'a str, Mistake> {
     match args {
         [] if optional => Ok(choices[0]),
-        [word] => choices
-            .iter()
-            .find(|choice| *choice == word)
-            .copied()
-            .ok_or_else(|| Mistake::new(word, format!("`{word}` is not one of {}", choices.join(", ")), choices)),
+        [word] => choices.iter().find(|choice| *choice == word).copied().ok_or_else(|| {
+            Mistake::new(word, format!("`{word}` is not one of {}", choices.join(", ")), choices)
+        }),
         [] => Err(Mistake::new("", format!("one of {} is missing", choices.join(", ")), choices)),
         [_, extra, ..] => Err(Mistake::new(extra, format!("`{extra}` is one word too many"), &[])),
     }

@@ -303,7 +303,9 @@ impl Scene {
             Some(Recovery::Ready { .. }) => Ok(()),
             other => {
                 let log = self.instance.log_tail(3).await.join(" | ");
-                Err(Trouble::Lab(format!("the server did not start on an empty folder: {other:?}; log: {log}")))
+                Err(Trouble::Lab(format!(
+                    "the server did not start on an empty folder: {other:?}; log: {log}"
+                )))
             }
         }
     }
@@ -339,7 +341,9 @@ impl Scene {
                     self.saves = Some(Saves::watch(self.control()?, self.began));
                 }
             }
-            Recovery::Refused { exit } => self.note("exit", &format!("refused to start: {}", describe(*exit))),
+            Recovery::Refused { exit } => {
+                self.note("exit", &format!("refused to start: {}", describe(*exit)))
+            }
             Recovery::Stuck => self.note("note", "neither ready nor dead"),
         }
         self.recovery = Some(recovery);
@@ -440,4 +444,3 @@ pub fn describe(exit: Exit) -> String {
     let oom = if exit.oom { ", out of memory" } else { "" };
     format!("{cause}{forced}{oom}")
 }
-

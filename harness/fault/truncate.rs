@@ -29,7 +29,10 @@ struct Truncate {
 impl Step for Truncate {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         let files = scene.instance.files().await?;
-        let newest = files.iter().filter(|file| is_target(self.aof, &file.path)).max_by_key(|file| sequence(&file.path));
+        let newest = files
+            .iter()
+            .filter(|file| is_target(self.aof, &file.path))
+            .max_by_key(|file| sequence(&file.path));
         let Some(file) = newest.cloned() else {
             return Err(Trouble::NoPressure(format!(
                 "there is no {} to truncate",
@@ -132,6 +135,9 @@ mod tests {
 
     #[test]
     fn the_newest_increment_has_the_highest_number() {
-        assert!(sequence("appendonlydir/appendonly.aof.10.incr.aof") > sequence("appendonlydir/appendonly.aof.9.incr.aof"));
+        assert!(
+            sequence("appendonlydir/appendonly.aof.10.incr.aof")
+                > sequence("appendonlydir/appendonly.aof.9.incr.aof")
+        );
     }
 }

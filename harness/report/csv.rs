@@ -1,0 +1,125 @@
+//! `trials.csv`: pytest-csv's columns, then every dimension and measure.
+
+use crate::record::{Report, TrialRecord, Verdict};
+
+const COLUMNS: [&str; 39] = [
+    // As pytest-csv names them.
+    "id",
+    "module",
+    "name",
+    "file",
+    "doc",
+    "markers",
+    "status",
+    "message",
+    "duration",
+    // Dimensions and measures.
+    "suite",
+    "server",
+    "persistence",
+    "storage",
+    "workload",
+    "fault",
+    "seed",
+    "engine",
+    "verdict",
+    "acknowledged",
+    "lost",
+    "in_doubt",
+    "shape",
+    "anomalies",
+    "window_ms",
+    "recovery_ms",
+    "duration_ms",
+    "attempt",
+    "server_version",
+    "origin",
+    "promise",
+    "allowed",
+    "in_doubt_present",
+    "refused",
+    "expired",
+    "rate",
+    "started_at",
+    "known",
+    "phase",
+    "repro",
+];
+
+pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| error.to_string();
+    out.write_record(COLUMNS).map_err(failed)?;
+    for trial in &report.trials {
+        out.write_record(row(trial, &report.run.matrix)).map_err(failed)?;
+    }
+    // A trial that was begun and never ended keeps its row: a crash must not make trials vanish.
+    for name in &report.interrupted {
+        let trial =
+            TrialRecord { name: name.clone(), message: "interrupted".into(), ..TrialRecord::default() };
+        let mut row = row(&trial, &report.run.matrix);
+        row[6] = "interrupted".into();
+        row[17] = "interrupted".into();
+        out.write_record(row).map_err(failed)?;
+    }
+    out.into_inner().map_err(|error| error.to_string())
+}
+
+fn row(trial: &TrialRecord, matrix: &str) -> [String; COLUMNS.len()] {
+    let sum = |of: fn(&crate::record::Epoch) -> u64| trial.epochs.iter().map(of).sum::<u64>().to_string();
+    let first = trial.epochs.first();
+    let anomalies: Vec<_> = trial.anomalies.iter().map(|anomaly| anomaly.as_str()).collect();
+    let millis = |value: Option<f64>| value.map(|value| format!("{value:.3}")).unwrap_or_default();
+    [
+        trial.name.clone(),
+        trial.suite.clone(),
+        trial.name.clone(),
+        matrix.to_owned(),
+        trial.promise.as_ref().map(|promise| promise.sentence.clone()).unwrap_or_default(),
+        format!("{},{}", trial.suite, trial.engine),
+        status(trial.verdict).into(),
+        trial.message.clone(),
+        format!("{:.3}", trial.duration_ms / 1000.0),
+        trial.suite.clone(),
+        trial.server.clone(),
+        trial.persistence.clone(),
+        trial.storage.clone(),
+        trial.workload.clone(),
+        trial.fault.clone(),
+        trial.seed.to_string(),
+        trial.engine.clone(),
+        trial.verdict.as_str().into(),
+        trial.acknowledged.to_string(),
+        trial.lost.to_string(),
+        trial.in_doubt.to_string(),
+        trial.shape.as_str().into(),
+        anomalies.join(" "),
+        millis(trial.window_ms),
+        millis(trial.recovery_ms),
+        format!("{:.3}", trial.duration_ms),
+        trial.attempt.to_string(),
+        trial.server_version.clone(),
+        format!("{} {}", trial.origin.kind, trial.origin.source).trim().to_owned(),
+        trial.promise.as_ref().map(|promise| promise.id.clone()).unwrap_or_default(),
+        trial.promise.as_ref().map(|promise| promise.allowed.clone()).unwrap_or_default(),
+        sum(|epoch| epoch.in_doubt_present),
+        sum(|epoch| epoch.refused),
+        sum(|epoch| epoch.expired),
+        first.map(|epoch| epoch.pressure.rate.to_string()).unwrap_or_default(),
+        trial.started_at.clone(),
+        trial.known.as_ref().map(|known| known.link.clone()).unwrap_or_default(),
+        first.and_then(|epoch| epoch.pressure.phase.clone()).unwrap_or_default(),
+        trial.repro.clone(),
+    ]
+}
+
+/// The words of pytest.
+fn status(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Kept => "passed",
+        Verdict::Broken | Verdict::Inconclusive => "failed",
+        Verdict::Known => "xfailed",
+        Verdict::Unsupported => "skipped",
+        Verdict::Errored => "error",
+    }
+}

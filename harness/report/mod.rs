@@ -1,0 +1,123 @@
+//! Reports, made from journals alone. A new format is a file and a line in [`FORMATS`].
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::record::{JournalLine, Report, SCHEMA, Totals, TrialRecord, Verdict};
+
+mod csv;
+mod html;
+mod json;
+
+/// A format: the name of its file, and how it is rendered.
+pub struct Format {
+    /// Name of the file below the run's folder.
+    pub file: &'static str,
+    /// Renders the whole file.
+    pub render: fn(&Report) -> Result<Vec<u8>, String>,
+}
+
+/// Every format.
+pub const FORMATS: &[Format] = &[
+    Format { file: "report.json", render: json::render },
+    Format { file: "trials.csv", render: csv::render },
+    Format { file: "index.html", render: html::render },
+];
+
+/// A report that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to write {}: {cause}", path.display())]
+pub struct ReportError {
+    path: PathBuf,
+    cause: String,
+}
+
+/// Puts the lines of any number of journals together. Their order does not matter, and a line that is there twice
+/// counts once: of several attempts of a trial the last one stands.
+pub fn assemble(lines: Vec<JournalLine>) -> Report {
+    let mut report = Report { schema: SCHEMA.into(), ..Report::default() };
+    let mut trials: BTreeMap<String, TrialRecord> = BTreeMap::new();
+    let mut started = Vec::new();
+    let mut closed = false;
+    for line in lines {
+        match line {
+            JournalLine::Run(run) if !closed => report.run = run,
+            JournalLine::Run(_) => {}
+            JournalLine::Closed(run) => {
+                closed = true;
+                report.run = run;
+            }
+            JournalLine::Started { name, .. } => started.push(name),
+            JournalLine::Finished(record) => match trials.get(&record.name) {
+                Some(other) if newer(other, &record) => {}
+                _ => drop(trials.insert(record.name.clone(), record)),
+            },
+        }
+    }
+    report.run.interrupted |= !closed;
+    started.retain(|name| !trials.contains_key(name));
+    started.sort();
+    started.dedup();
+    report.interrupted = started;
+    report.trials = trials.into_values().collect();
+    report.totals = totals(&report.trials);
+    report
+}
+
+/// Whether `a` stands against `b`.
+fn newer(a: &TrialRecord, b: &TrialRecord) -> bool {
+    (a.attempt, &a.started_at) >= (b.attempt, &b.started_at)
+}
+
+fn totals(trials: &[TrialRecord]) -> Totals {
+    let mut totals = Totals { trials: trials.len() as u64, ..Totals::default() };
+    for trial in trials {
+        let slot = match trial.verdict {
+            Verdict::Kept => &mut totals.kept,
+            Verdict::Broken => &mut totals.broken,
+            Verdict::Known => &mut totals.known,
+            Verdict::Inconclusive => &mut totals.inconclusive,
+            Verdict::Unsupported => &mut totals.unsupported,
+            Verdict::Errored => &mut totals.errored,
+        };
+        *slot += 1;
+        totals.acknowledged += trial.acknowledged;
+        totals.lost += trial.lost;
+        totals.in_doubt += trial.in_doubt;
+    }
+    totals
+}
+
+/// Writes every format below the folder of a run; each file appears whole or not at all.
+pub fn write(folder: &Path, report: &Report) -> Result<(), ReportError> {
+    for format in FORMATS {
+        let path = folder.join(format.file);
+        let failed = |cause: String| ReportError { path: path.clone(), cause };
+        let bytes = (format.render)(report).map_err(failed)?;
+        write_whole(&path, &bytes).map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(())
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Points `latest` at the folder of a run, in one step.
+pub fn point_latest(reports: &Path, run: &Path) -> Result<(), ReportError> {
+    let latest = reports.join("latest");
+    let failed = |error: io::Error| ReportError { path: latest.clone(), cause: error.to_string() };
+    let target = run.file_name().map_or_else(|| run.to_owned(), PathBuf::from);
+    let aside = reports.join(format!(".latest-{}", std::process::id()));
+    let _ = fs::remove_file(&aside);
+    std::os::unix::fs::symlink(target, &aside).map_err(failed)?;
+    fs::rename(&aside, &latest).map_err(failed)
+}
