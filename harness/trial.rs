@@ -106,7 +106,8 @@ async fn play(scene: &mut Scene, record: &mut TrialRecord) -> Result<(), Trouble
     }
     if plan.second_life {
         let writes = (plan.workload.writes / SECOND_LIFE_SHARE).max(SECOND_LIFE_LEAST);
-        let again = [parse(&format!("write {writes}"))?, parse("term")?, parse("start")?];
+        // By command and not by signal: a shell as the first process would keep the signal to itself.
+        let again = [parse(&format!("write {writes}"))?, parse("shutdown")?, parse("start")?];
         act(scene, record, &mut baseline, &again).await?;
     }
     Ok(())

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use crate::matrix::{Directive, Launch, StorageKind};
 use crate::server::Build;
 
+pub mod docker;
 pub mod process;
 
 /// Something that can run servers.

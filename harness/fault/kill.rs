@@ -21,6 +21,7 @@ impl Step for Kill {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         scene.strike("kill", Death::Kill).await?;
         scene.instance.signal(Signal::Kill).await?;
+        scene.let_go();
         let exit = scene.instance.exited(EXIT_LIMIT).await?;
         scene.died(exit).await
     }

@@ -60,17 +60,20 @@ async fn watch(mut control: Control, began: Instant, state: Rc<State>) {
         let Ok(info) = control.info("persistence").await else { return };
         let busy = info.get("rdb_bgsave_in_progress").is_some_and(|value| value != "0");
         let ok = info.get("rdb_last_bgsave_status").is_none_or(|value| value == "ok");
+        // A snapshot for a replica goes to its socket and not to disk: then the time of the last save stays.
+        let saved_at = info.get("rdb_last_save_time").cloned();
         state.failed.set(!ok);
         if busy {
             // A child that was there at the first look forked before anything is known.
-            forked_after = forked_after.or(idle_at);
+            forked_after = forked_after.or(idle_at.clone());
         } else {
-            if let Some(before) = forked_after.take()
+            if let Some((before_us, saved_before)) = forked_after.take()
                 && ok
+                && saved_before != saved_at
             {
-                state.saved_until_us.set(Some(before));
+                state.saved_until_us.set(Some(before_us));
             }
-            idle_at = Some(asked_us);
+            idle_at = Some((asked_us, saved_at));
         }
         tokio::time::sleep(PERIOD).await;
     }

@@ -148,6 +148,7 @@ pub struct Scene {
     control: Option<Control>,
     saves: Option<Saves>,
     attached: Vec<Box<dyn Instance>>,
+    held: Vec<nix::unistd::Pid>,
     paused: bool,
 }
 
@@ -196,6 +197,7 @@ impl Scene {
             control: None,
             saves: None,
             attached: Vec::new(),
+            held: Vec::new(),
             paused: false,
         })
     }
@@ -394,6 +396,26 @@ impl Scene {
         self.attached.push(other);
     }
 
+    /// Notes a thread that this one holds by ptrace.
+    pub fn hold(&mut self, thread: nix::unistd::Pid) {
+        self.held.push(thread);
+    }
+
+    /// Takes leave of held threads that were just killed: a traced thread is not gone, nor is its process, before
+    /// the tracer has looked at it.
+    pub fn let_go(&mut self) {
+        use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+        for thread in self.held.drain(..) {
+            let limit = Instant::now() + Duration::from_secs(5);
+            while Instant::now() < limit {
+                match waitpid(thread, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)) {
+                    Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(_) => break,
+                    Ok(_) => std::thread::sleep(Duration::from_micros(200)),
+                }
+            }
+        }
+    }
+
     /// Signals the attached servers.
     pub async fn freeze_attached(&mut self, signal: Signal) -> Result<(), Trouble> {
         for other in &mut self.attached {
@@ -415,6 +437,10 @@ impl Scene {
 
     /// Ends everything that runs and removes what the engine made.
     pub async fn close(&mut self) -> Result<(), Trouble> {
+        if !self.held.is_empty() {
+            let _ = self.instance.signal(Signal::Kill).await;
+            self.let_go();
+        }
         self.saves = None;
         self.control = None;
         if let Some(driver) = self.driver.take() {

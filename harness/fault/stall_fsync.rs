@@ -35,6 +35,7 @@ impl Step for Stall {
         ptrace::seize(thread, ptrace::Options::empty())
             .and_then(|()| ptrace::interrupt(thread))
             .map_err(|error| unsupported(format!("failed to hold thread {thread}: {error}")))?;
+        scene.hold(thread);
         scene.note("step", "background fsync held");
         Ok(())
     }

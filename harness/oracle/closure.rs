@@ -1,84 +1,81 @@
-//! Whether what survived fits together in real time.
+//! What survived must fit together in real time.
 //!
-//! If a was acknowledged before b was sent, and b survived, then a must have survived. A key often leaves a choice
-//! of prefixes (a deleted key looks the same before its first write and after its last delete), so there is a hole
-//! only when no choice for all keys fits. The choices that fit are closed under taking the smaller prefix of
-//! each key, so the smallest one is found by starting from the shortest prefixes and raising only what real time
-//! forces; where a key has no longer prefix to raise to, nothing fits.
+//! If a was acknowledged before b was sent, and b survived, then a must have survived. A key often leaves a choice of
+//! prefixes (a deleted key looks the same before its first write and after its last delete). The choices that fit
+//! are closed under taking the longer prefix of each key, so the longest one that fits is found by starting from the
+//! longest prefixes and lowering only what real time forces: an op that was sent after a lost one was
+//! acknowledged cannot have survived. Where a key has no shorter prefix to lower to, nothing fits: there is a hole.
 
-use super::fate::{Kind, States};
+use super::fate::{Fate, Kind, States};
 use super::{Answer, Clock, History, Lane, Survey, cell};
 
-/// A lost op that had to survive: its lane, key and number; `None` when everything fits.
-pub fn hole(
+/// Lowers the prefixes to the longest choice that fits. When nothing fits, they stay as they were, and the survivor that
+/// contradicts is returned: its lane, key and number.
+pub fn fit(
     history: &dyn History,
-    lanes: &[Lane],
+    lanes: &mut [Lane],
+    baseline: &Survey,
     observed: &Survey,
     clock: &Clock,
 ) -> Option<(u16, u32, u32)> {
-    let mut chosen: Vec<Vec<u32>> =
-        lanes.iter().map(|(_, fates)| fates.iter().map(|fate| fate.shortest).collect()).collect();
-    // The latest send among ops that survived.
-    let mut newest_us = None;
-    for (lane, prefixes) in (0..).zip(&chosen) {
-        for (key, &prefix) in (0..).zip(prefixes) {
-            newest_us = newest_us.max(last_sent(history, lanes, lane, key, prefix));
-        }
-    }
-    let mut newest_us = newest_us?;
+    let before: Vec<Vec<Fate>> = lanes.iter().map(|(_, fates)| fates.clone()).collect();
     loop {
-        let before = newest_us;
-        for (lane, prefixes) in (0..).zip(&mut chosen) {
-            let (chains, fates) = &lanes[usize::from(lane)];
-            for (key, prefix) in (0..).zip(prefixes) {
-                let fate = fates[key as usize];
-                let Some((needed, seq)) = required(history, lane, chains.ops(key), *prefix, newest_us) else {
+        let lost_us = earliest_lost(history, lanes)?;
+        let mut lowered = false;
+        for lane in 0..history.lanes() {
+            let (chains, fates) = &mut lanes[usize::from(lane)];
+            for (key, fate) in (0..).zip(fates.iter_mut()) {
+                let ops = chains.ops(key);
+                let fits = ops[..fate.longest as usize]
+                    .partition_point(|&seq| history.op(lane, seq).sent_us <= lost_us)
+                    as u32;
+                if fits == fate.longest || fate.kind == Kind::Corrupt {
                     continue;
-                };
-                if !matches!(fate.kind, Kind::Explained | Kind::Expired) {
-                    // Wrong bytes are an anomaly of their own; a key older than its baseline is a hole.
-                    if fate.kind == Kind::Corrupt {
-                        continue;
-                    }
-                    return Some((lane, key, seq));
                 }
-                // What the base was plays no part any more: `needed` is at least 1.
-                let states =
-                    States { history, lane, ops: chains.ops(key), base: super::Cell::Corrupt, clock };
-                match states.next(needed, cell(observed, lane, key)) {
-                    Some(raised) => {
-                        *prefix = raised;
-                        newest_us =
-                            newest_us.max(last_sent(history, lanes, lane, key, raised).unwrap_or(newest_us));
+                let states = States { history, lane, ops, base: cell(baseline, lane, key), clock };
+                let seen = cell(observed, lane, key);
+                match states.previous(fits, seen) {
+                    Some(prefix) => {
+                        *fate = states.explained(fate.shortest, prefix, seen);
+                        lowered = true;
                     }
-                    None => return Some((lane, key, seq)),
+                    None => {
+                        let survivor = ops[fits as usize];
+                        for ((_, fates), old) in lanes.iter_mut().zip(before) {
+                            *fates = old;
+                        }
+                        return Some((lane, key, survivor));
+                    }
                 }
             }
         }
-        if newest_us == before {
+        if !lowered {
             return None;
         }
     }
 }
 
-/// When the last op of a prefix was sent.
-fn last_sent(history: &dyn History, lanes: &[Lane], lane: u16, key: u32, prefix: u32) -> Option<u64> {
-    let ops = lanes[usize::from(lane)].0.ops(key);
-    let last = prefix.checked_sub(1)?;
-    Some(history.op(lane, ops[last as usize]).sent_us)
-}
-
-/// How long the prefix must be at least, and the last op that forces it: beyond `prefix`, acknowledged before
-/// `newest_us`.
-fn required(
-    history: &dyn History,
-    lane: u16,
-    ops: &[u32],
-    prefix: u32,
-    newest_us: u64,
-) -> Option<(u32, u32)> {
-    (prefix as usize..ops.len()).rev().find_map(|at| match history.op(lane, ops[at]).answer {
-        Answer::Acked { at_us } if at_us < newest_us => Some((at as u32 + 1, ops[at])),
-        _ => None,
-    })
+/// When the earliest acknowledged op that is gone was acknowledged. What a baseline held was acknowledged before all.
+/// Wrong bytes are an anomaly of their own and say nothing about order.
+fn earliest_lost(history: &dyn History, lanes: &[Lane]) -> Option<u64> {
+    let mut earliest = None;
+    for (lane, (chains, fates)) in (0..).zip(lanes) {
+        for (key, fate) in (0..).zip(fates) {
+            let at = match fate.kind {
+                Kind::Corrupt => continue,
+                Kind::BaselineLost { .. } => Some(0),
+                _ => chains.ops(key)[fate.longest as usize..].iter().find_map(|&seq| {
+                    match history.op(lane, seq).answer {
+                        Answer::Acked { at_us } => Some(at_us),
+                        Answer::InDoubt | Answer::Refused => None,
+                    }
+                }),
+            };
+            earliest = match (earliest, at) {
+                (Some(a), Some(b)) => Some(u64::min(a, b)),
+                (a, b) => a.or(b),
+            };
+        }
+    }
+    earliest
 }

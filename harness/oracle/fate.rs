@@ -76,6 +76,18 @@ impl States<'_> {
         (from..=self.ops.len() as u32).find(|&prefix| self.explains(prefix, observed))
     }
 
+    /// The longest prefix of at most `to` ops that explains `observed`.
+    pub fn previous(&self, to: u32, observed: Cell) -> Option<u32> {
+        (0..=to).rev().find(|&prefix| self.explains(prefix, observed))
+    }
+
+    /// The fate of a key that `longest` ops explain.
+    pub fn explained(&self, shortest: u32, longest: u32, observed: Cell) -> Fate {
+        let state = if longest == 0 { self.base } else { self.after(longest) };
+        let kind = if state == observed { Kind::Explained } else { Kind::Expired };
+        Fate { shortest, longest, kind }
+    }
+
     fn after(&self, prefix: u32) -> Cell {
         let seq = self.ops[prefix as usize - 1];
         match self.op(seq).effect {
@@ -100,11 +112,8 @@ impl States<'_> {
         // Whole keys that nothing happened to are most of a large trial: settle them first.
         let shortest = self.next(0, observed);
         let Some(shortest) = shortest else { return self.unexplained(key, observed) };
-        let longest =
-            (shortest..=total).rev().find(|&prefix| self.explains(prefix, observed)).unwrap_or(shortest);
-        let state = if longest == 0 { self.base } else { self.after(longest) };
-        let kind = if state == observed { Kind::Explained } else { Kind::Expired };
-        Fate { shortest, longest, kind }
+        let longest = self.previous(total, observed).unwrap_or(shortest);
+        self.explained(shortest, longest, observed)
     }
 
     /// No op of this epoch explains the key: either everything since the baseline is lost, and more, or the

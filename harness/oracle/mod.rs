@@ -169,23 +169,22 @@ const EXAMPLES: usize = 4;
 /// Compares what the client knows with what survived.
 ///
 /// Each key must hold the state after some prefix of its ops, on top of its `baseline`. The loss is counted in the
-/// server's favour: with the longest prefix that explains what the key holds. Whether the prefixes fit together
-/// is another question, and answered with the shortest ones that real time allows: see [`Anomaly::Hole`].
+/// server's favour: with the longest prefixes that explain what the keys hold and fit together in real time. Where no
+/// prefixes fit together there is an [`Anomaly::Hole`], and each key counts for itself.
 pub fn judge(history: &dyn History, baseline: &Survey, observed: &Survey, clock: &Clock) -> Loss {
-    let lanes: Vec<_> = (0..history.lanes())
+    let mut lanes: Vec<_> = (0..history.lanes())
         .map(|lane| {
             let chains = Chains::build(history, lane);
             let fates = fate::of_lane(history, lane, &chains, baseline, observed, clock);
             (chains, fates)
         })
         .collect();
+    let hole = closure::fit(history, &mut lanes, baseline, observed, clock);
     let mut loss = count(history, &lanes, observed, clock);
-    if loss.lost > 0 {
-        if let Some((lane, key, seq)) = closure::hole(history, &lanes, observed, clock) {
-            note(&mut loss, Anomaly::Hole, lane, key, Some(seq), cell(observed, lane, key));
-        }
-        loss.shape = shape::of(history, &lanes, &loss);
+    if let Some((lane, key, seq)) = hole {
+        note(&mut loss, Anomaly::Hole, lane, key, Some(seq), cell(observed, lane, key));
     }
+    loss.shape = shape::of(history, &lanes, &loss);
     density::fill(history, &lanes, clock, &mut loss);
     let mut seen: BTreeSet<_> = loss.anomalies.iter().copied().collect();
     let classes = [
