@@ -81,15 +81,9 @@ impl Control {
             .collect())
     }
 
-    /// The whole effective configuration, hidden directives of `also` included.
-    pub async fn config(&mut self, also: &[&str]) -> RedisResult<BTreeMap<String, String>> {
-        let mut config: BTreeMap<String, String> = self.ask(&["CONFIG", "GET", "*"]).await?;
-        for name in also {
-            if !config.contains_key(*name) {
-                config.extend(self.ask::<BTreeMap<String, String>>(&["CONFIG", "GET", name]).await?);
-            }
-        }
-        Ok(config)
+    /// The effective configuration.
+    pub async fn config(&mut self) -> RedisResult<BTreeMap<String, String>> {
+        self.ask(&["CONFIG", "GET", "*"]).await
     }
 }
 

@@ -71,7 +71,8 @@ async fn load(scene: &mut Scene) -> Result<(), Trouble> {
         ("loading-process-events-interval-bytes", "1024"),
     ];
     let normal = scene.directives.clone();
-    for (name, value) in slow {
+    for (name, value) in slow.into_iter().filter(|(name, _)| scene.plan.build.knows(name)).collect::<Vec<_>>()
+    {
         scene.set_directive(name, value);
     }
     scene.write_config().await?;

@@ -16,8 +16,7 @@ const DECISIVE: &[&str] = &[
 ];
 
 /// Directives that `CONFIG GET *` leaves out from Redis 7.0 on.
-pub const HIDDEN: &[&str] =
-    &["rdb-key-save-delay", "key-load-delay", "loading-process-events-interval-bytes"];
+const HIDDEN: &[&str] = &["rdb-key-save-delay", "key-load-delay", "loading-process-events-interval-bytes"];
 
 /// Directives that are accepted in the file but that the server reports in another way.
 const WRITE_ONLY: &[&str] = &["rename-command", "user", "requirepass", "masterauth", "loadmodule", "include"];

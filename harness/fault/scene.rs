@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::control::{Control, Pulse, ping};
-use super::policy::HIDDEN;
 use super::saves::Saves;
 use super::{Trouble, lab};
 use crate::contract::{Damage, Death};
@@ -158,11 +157,7 @@ impl Scene {
         let workload = make(&plan.workload, plan.seed)
             .ok_or_else(|| Trouble::Lab(format!("unknown workload kind {}", plan.workload.kind)))?;
         let directives = plan.directives();
-        let unknown = directives.iter().find(|line| {
-            !plan.build.settings.is_empty()
-                && !plan.build.settings.contains(&line.name)
-                && !HIDDEN.contains(&line.name.as_str())
-        });
+        let unknown = directives.iter().find(|line| !plan.build.knows(&line.name));
         if let Some(line) = unknown {
             return Err(Trouble::Unsupported {
                 reason: format!("{} does not know the directive {}", plan.build.version, line.name),
@@ -354,8 +349,7 @@ impl Scene {
 
     /// Reads the effective configuration.
     pub async fn read_config(&mut self) -> Result<(), Trouble> {
-        let hidden: Vec<&str> = Vec::new();
-        self.config = self.control()?.config(&hidden).await.map_err(lab("read CONFIG GET *"))?;
+        self.config = self.control()?.config().await.map_err(lab("read CONFIG GET *"))?;
         Ok(())
     }
 

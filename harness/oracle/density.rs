@@ -27,11 +27,14 @@ pub fn fill(history: &dyn History, lanes: &[Lane], clock: &Clock, loss: &mut Los
     loss.lost_density = vec![0; BUCKETS as usize];
     for (lane, (chains, fates)) in (0..).zip(lanes) {
         for (key, fate) in (0..).zip(fates) {
-            for (position, &seq) in (0..).zip(chains.ops(key)) {
+            let ops = chains.ops(key);
+            for (position, &seq) in (0..).zip(ops) {
                 if let Answer::Acked { at_us } = history.op(lane, seq).answer {
                     let bucket = ((at_us - from_us) / loss.bucket_us).min(BUCKETS - 1) as usize;
                     loss.ack_density[bucket] += 1;
-                    loss.lost_density[bucket] += u32::from(position >= fate.longest);
+                    let lost =
+                        position >= fate.longest && !fate.is_vacuous(history, lane, ops, position as usize);
+                    loss.lost_density[bucket] += u32::from(lost);
                 }
             }
         }

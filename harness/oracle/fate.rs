@@ -12,6 +12,21 @@ pub struct Fate {
     pub longest: u32,
     /// Whether there is one, and what else there is to say.
     pub kind: Kind,
+    /// What the key held before the epoch.
+    pub base: Cell,
+}
+
+impl Fate {
+    /// Whether the op at a position of the key's ops changed nothing: a delete of what was not there. It has no
+    /// effect that could be lost, and a server does not write it down.
+    pub fn is_vacuous(&self, history: &dyn History, lane: u16, ops: &[u32], position: usize) -> bool {
+        let deletes = |at: usize| history.op(lane, ops[at]).effect == Effect::Delete;
+        let absent_before = match position.checked_sub(1) {
+            Some(before) => deletes(before),
+            None => self.base == Cell::Absent,
+        };
+        absent_before && deletes(position)
+    }
 }
 
 /// How a key is explained.
@@ -85,7 +100,7 @@ impl States<'_> {
     pub fn explained(&self, shortest: u32, longest: u32, observed: Cell) -> Fate {
         let state = if longest == 0 { self.base } else { self.after(longest) };
         let kind = if state == observed { Kind::Explained } else { Kind::Expired };
-        Fate { shortest, longest, kind }
+        Fate { shortest, longest, kind, base: self.base }
     }
 
     fn after(&self, prefix: u32) -> Cell {
@@ -130,7 +145,7 @@ impl States<'_> {
         // Bytes that are wrong say nothing of the other ops: only the last one is gone for certain.
         let total = self.ops.len() as u32;
         let prefix = if kind == Kind::Corrupt { total.saturating_sub(1) } else { 0 };
-        Fate { shortest: 0, longest: prefix, kind }
+        Fate { shortest: 0, longest: prefix, kind, base: self.base }
     }
 
     /// Whether an op of an earlier epoch wrote this value to this key.

@@ -262,9 +262,11 @@ fn count_key(
         loss.in_doubt_present += u64::from(history.op(lane, seq).answer == Answer::InDoubt);
     }
     let mut last_lost = None;
-    for &seq in gone {
+    for (position, &seq) in (kept.len()..).zip(gone) {
         let op = history.op(lane, seq);
-        if let Answer::Acked { at_us } = op.answer {
+        if let Answer::Acked { at_us } = op.answer
+            && !fate.is_vacuous(history, lane, ops, position)
+        {
             loss.lost += 1;
             loss.earliest_lost_us = Some(loss.earliest_lost_us.map_or(at_us, |earliest| earliest.min(at_us)));
             last_lost = Some((seq, op.effect));

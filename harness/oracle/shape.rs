@@ -18,10 +18,10 @@ pub fn of(history: &dyn History, lanes: &[Lane], loss: &Loss) -> Shape {
     if loss.lost == 0 {
         return Shape::None;
     }
-    if loss.lost == loss.acknowledged {
+    let mut writes = acknowledged(history, lanes);
+    if writes.iter().all(|write| write.lost) {
         return Shape::All;
     }
-    let mut writes = acknowledged(history, lanes);
     writes.sort_unstable_by_key(|write| write.acked_us);
     match (longest_chain(&writes, true), longest_chain(&writes, false)) {
         // Nothing lost is certainly followed by a survivor.
@@ -53,9 +53,12 @@ fn acknowledged(history: &dyn History, lanes: &[Lane]) -> Vec<Write> {
     let mut writes = Vec::new();
     for (lane, (chains, fates)) in (0..).zip(lanes) {
         for (key, fate) in (0..).zip(fates) {
-            for (position, &seq) in (0..).zip(chains.ops(key)) {
+            let ops = chains.ops(key);
+            for (position, &seq) in (0..).zip(ops) {
                 let op = history.op(lane, seq);
-                if let Answer::Acked { at_us } = op.answer {
+                if let Answer::Acked { at_us } = op.answer
+                    && !fate.is_vacuous(history, lane, ops, position as usize)
+                {
                     writes.push(Write {
                         sent_us: op.sent_us,
                         acked_us: at_us,

@@ -33,6 +33,19 @@ pub struct Build {
     pub origin: Origin,
 }
 
+/// Directives that servers leave out of `CONFIG GET *` from Redis 7.0 on.
+const HIDDEN: &[&str] = &["rdb-key-save-delay", "key-load-delay", "loading-process-events-interval-bytes"];
+
+impl Build {
+    /// Whether the server knows a directive, as far as its own list tells. A list that names one hidden directive
+    /// comes from a server that hides none.
+    pub fn knows(&self, directive: &str) -> bool {
+        self.settings.is_empty()
+            || self.settings.contains(directive)
+            || (HIDDEN.contains(&directive) && !HIDDEN.iter().any(|hidden| self.settings.contains(*hidden)))
+    }
+}
+
 /// Why a server could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{server} cannot be had: {}", tried.join("; "))]
