@@ -18,6 +18,8 @@ use rustix::process::{Pid, Signal, kill_process};
 const ROLE: &str = "OUTLAST_JANITOR";
 /// Beginning of every run's folder name.
 const PREFIX: &str = "outlast-";
+/// A file in it that says that containers may be there.
+const ENGINE_MARK: &str = "engine";
 /// Longest wait for the janitor at the end of a run.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
@@ -53,7 +55,7 @@ impl Home {
             clean(&folder, reap);
         }
         let folder = tempfile::Builder::new().prefix(PREFIX).rand_bytes(6).tempdir_in(base)?.keep();
-        let id = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let id = run_id(&folder);
         let lock = File::create(folder.join("lock"))?;
         lock.lock()?;
         let janitor = Command::new(std::env::current_exe()?)
@@ -66,6 +68,11 @@ impl Home {
             .process_group(0)
             .spawn()?;
         Ok(Self { folder, id, lock, janitor })
+    }
+
+    /// Notes that this run makes containers: without the note nobody asks an engine at the end.
+    pub fn uses_engine(&self) {
+        let _ = File::create(self.folder.join(ENGINE_MARK));
     }
 
     /// Ends the run in order: the janitor cleans up, within a limit.
@@ -109,8 +116,14 @@ pub fn clean(folder: &Path, reap: Reap) {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    reap(&folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase());
+    if folder.join(ENGINE_MARK).exists() {
+        reap(&run_id(folder));
+    }
     let _ = fs::remove_dir_all(folder);
+}
+
+fn run_id(folder: &Path) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase()
 }
 
 fn processes_below(folder: &Path) -> Vec<Pid> {

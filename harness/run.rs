@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use crate::engine::Engine;
-use crate::engine::docker::Docker;
+use crate::engine::docker::{self, Docker};
 use crate::engine::process::Process;
+use crate::engine::{Engine, EngineError};
 use crate::janitor::{self, Home};
 use crate::journal::Journal;
 use crate::matrix::{Case, Directive, Matrix};
@@ -19,7 +19,7 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::record::{Origin, RunFacts, ServerFacts, TrialRecord, Verdict};
 use crate::server::{self, Build, Unavailable};
-use crate::settings::{Color, EngineChoice, Flags, Format, Settings};
+use crate::settings::{Color, EngineChoice, Flags, Format, Pull, Settings};
 use crate::{matrix, report, trial};
 
 /// Limit of one trial when matrix.toml does not say.
@@ -106,7 +106,7 @@ fn choose(choice: EngineChoice) -> &'static str {
     match choice {
         EngineChoice::Docker => "docker",
         EngineChoice::Process => "process",
-        EngineChoice::Auto if Docker::probe() => "docker",
+        EngineChoice::Auto if Docker::probe().is_some() => "docker",
         EngineChoice::Auto => "process",
     }
 }
@@ -162,6 +162,16 @@ fn list(matrix: &Matrix, flags: &Flags, cases: &[Case]) -> Result<u8, Stop> {
     }
 }
 
+fn connect(home: &Home, pull: Pull) -> Result<Docker, EngineError> {
+    home.uses_engine();
+    let pull = match pull {
+        Pull::Missing => docker::Pull::Missing,
+        Pull::Never => docker::Pull::Never,
+        Pull::Always => docker::Pull::Always,
+    };
+    Docker::connect(&home.id, pull, docker::DEFAULT_STARTS)
+}
+
 /// Everything the trials share.
 struct Run {
     matrix: Arc<Matrix>,
@@ -194,7 +204,7 @@ impl Run {
         })?;
         let folder = report_folder(&settings.reports, started, &home.id)?;
         let docker = match engine_name {
-            "docker" => Some(Docker::connect(&home.id, settings.pull).map_err(|error| {
+            "docker" => Some(connect(&home, settings.pull).map_err(|error| {
                 Stop::lab(format!("no container engine: {error}; OUTLAST_ENGINE=process needs none"))
             })?),
             _ => None,
@@ -208,7 +218,9 @@ impl Run {
             matrix: matrix.file.display().to_string(),
             matrix_digest: matrix.digest.clone(),
             profile: settings.profile.as_str().into(),
-            engine: docker.as_ref().map_or_else(|| "process".into(), Docker::description),
+            engine: docker
+                .as_ref()
+                .map_or_else(|| "process".into(), |docker| docker.facts().description.clone()),
             os: os(),
             arch: std::env::consts::ARCH.into(),
             cpus: cpus(),
