@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 pub mod contract;
 pub mod disk;
+pub mod doctor;
 pub mod engine;
 pub mod epoch;
 pub mod fault;

@@ -34,6 +34,8 @@ pub struct Plan {
     pub attempt: u32,
     /// Limit of the whole trial.
     pub limit: Duration,
+    /// Longest wait for a started server to answer.
+    pub ready: Duration,
     /// Folder of this trial; short, because unix sockets live in it.
     pub folder: PathBuf,
     /// Name of the trial for the engine: unique in the run, `[a-z0-9-]`.

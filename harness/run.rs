@@ -12,6 +12,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use crate::engine::docker::{self, Docker};
 use crate::engine::process::Process;
 use crate::engine::{Engine, EngineError};
+use crate::fault::scene::READY_LIMIT;
 use crate::janitor::{self, Home};
 use crate::journal::Journal;
 use crate::matrix::{Case, Directive, Matrix};
@@ -25,7 +26,7 @@ use crate::{matrix, report, trial};
 /// Limit of one trial when matrix.toml does not say.
 const TRIAL_LIMIT: Duration = Duration::from_secs(120);
 /// Trials in flight per processor: most of the time a trial waits, for writes that are paced, for a grace.
-const TRIALS_PER_CPU: usize = 8;
+const TRIALS_PER_CPU: usize = 16;
 
 /// Exit codes, apart so that CI can tell them apart.
 pub mod exit {
@@ -290,22 +291,26 @@ impl Run {
             let shared = shared.clone();
             Trial::ignorable_test(self.matrix.name(case), move || shared.run(case))
         });
-        let mut arguments = Arguments::default();
-        arguments.test_threads = Some(self.settings.threads.unwrap_or(cpus() * TRIALS_PER_CPU));
-        arguments.quiet = self.quiet;
-        arguments.format = self.format.map(|format| match format {
+        let format = self.format.map(|format| match format {
             Format::Pretty => libtest_mimic::FormatSetting::Pretty,
             Format::Terse => libtest_mimic::FormatSetting::Terse,
             Format::Json => libtest_mimic::FormatSetting::Json,
         });
-        arguments.color = Some(match self.color {
+        let color = match self.color {
             Color::Auto => libtest_mimic::ColorSetting::Auto,
             Color::Always => libtest_mimic::ColorSetting::Always,
             Color::Never => libtest_mimic::ColorSetting::Never,
-        });
+        };
         // Under the progress line the trials' own lines go to a file: two writers on one terminal garble it.
         let log = if watched { Some(self.folder.join("trials.log")) } else { self.logfile.clone() };
-        arguments.logfile = log.map(|path| path.display().to_string());
+        let arguments = Arguments {
+            test_threads: Some(self.settings.threads.unwrap_or(cpus() * TRIALS_PER_CPU)),
+            quiet: self.quiet,
+            format,
+            color: Some(color),
+            logfile: log.map(|path| path.display().to_string()),
+            ..Arguments::default()
+        };
         let _ = libtest_mimic::run(&arguments, trials.collect());
         shared.progress.close();
         self.finish(&shared)
@@ -414,6 +419,7 @@ impl Shared {
             second_life: suite.second_life,
             attempt,
             limit: matrix.run.trial_timeout.unwrap_or(TRIAL_LIMIT),
+            ready: READY_LIMIT,
             folder: self.home.join(format!("{number:x}")),
             id: format!("{}-{number:x}", self.run),
             matrix: matrix.clone(),
@@ -533,7 +539,7 @@ fn facts_of(name: &str, build: &Result<Arc<Build>, Unavailable>) -> ServerFacts 
 }
 
 /// Where servers live while they run: short, because the path of a unix socket has at most 107 bytes.
-fn scratch() -> PathBuf {
+pub fn scratch() -> PathBuf {
     let folder = std::env::temp_dir();
     if folder.as_os_str().len() > 60 { PathBuf::from("/tmp") } else { folder }
 }

@@ -3,6 +3,8 @@
 //! Needs Docker or Podman, and a server binary: `OUTLAST_TEST_SERVER`, or `valkey-server` or
 //! `redis-server` in PATH, or one in `target/servers`. Without them every test says so and passes.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

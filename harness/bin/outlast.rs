@@ -1,1 +1,80 @@
-fn main() {}
+//! The small command beside the test target: what can be run here, and what is left over.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use outlast::{doctor, janitor, report};
+
+#[derive(Parser)]
+#[command(name = "outlast", version, about = "Helpers around `cargo test --test persistence`.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Tell which engines and servers of a matrix can be used here, and where they come from.
+    Doctor {
+        /// The matrix file.
+        #[arg(long, env = "OUTLAST_MATRIX", default_value = "matrix.toml")]
+        matrix: std::path::PathBuf,
+    },
+    /// Remove what killed runs left behind: folders, processes, containers, volumes, local images.
+    Clean,
+    /// Write the reports of a run again, from its journals.
+    Report {
+        /// The folder of a run below `reports/`.
+        run: std::path::PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Doctor { matrix } => doctor(&matrix),
+        Command::Clean => clean(),
+        Command::Report { run } => render(&run),
+    }
+}
+
+fn doctor(matrix: &Path) -> ExitCode {
+    match outlast::matrix::load(matrix, None, &outlast::vocabulary()) {
+        Ok(matrix) => {
+            let (text, usable) = doctor::examine(&matrix.servers);
+            print!("{text}");
+            if usable { ExitCode::SUCCESS } else { ExitCode::from(outlast::run::exit::USAGE) }
+        }
+        Err(mistakes) => {
+            eprintln!("{mistakes}");
+            ExitCode::from(outlast::run::exit::USAGE)
+        }
+    }
+}
+
+fn clean() -> ExitCode {
+    let dead = janitor::dead_runs(&outlast::run::scratch());
+    for folder in &dead {
+        janitor::clean(folder, outlast::reap);
+        println!("removed {}", folder.display());
+    }
+    let images = outlast::engine::docker::remove_local_images_blocking();
+    println!("{} dead runs and {images} local images removed", dead.len());
+    ExitCode::SUCCESS
+}
+
+fn render(run: &Path) -> ExitCode {
+    let written = outlast::journal::read(run)
+        .map_err(|error| error.to_string())
+        .and_then(|lines| report::write(run, &report::assemble(lines)).map_err(|error| error.to_string()));
+    match written {
+        Ok(()) => {
+            println!("{}", run.join("index.html").display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(outlast::run::exit::LAB)
+        }
+    }
+}

@@ -76,6 +76,9 @@ pub(crate) fn lab(action: &str) -> impl Fn(redis::RedisError) -> Trouble + '_ {
     move |error| Trouble::Lab(format!("failed to {action}: {error}"))
 }
 
+/// Makes a step of the words after its verb.
+type Parse = fn(&[&str]) -> Result<Box<dyn Step>, Mistake>;
+
 /// A verb of the script language.
 pub struct Verb {
     /// The first word of a step.
@@ -84,7 +87,7 @@ pub struct Verb {
     pub usage: &'static str,
     /// What it does, in a sentence.
     pub about: &'static str,
-    parse: fn(&[&str]) -> Result<Box<dyn Step>, Mistake>,
+    parse: Parse,
 }
 
 /// Every verb, in alphabetical order.

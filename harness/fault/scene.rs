@@ -320,7 +320,7 @@ impl Scene {
             if ping(&address, Duration::from_secs(5)).await == Pulse::Ready {
                 break Recovery::Ready { ms: started.elapsed().as_secs_f64() * 1000.0 };
             }
-            if started.elapsed() > READY_LIMIT {
+            if started.elapsed() > self.plan.ready {
                 break Recovery::Stuck;
             }
             tokio::time::sleep(pause).await;

@@ -18,6 +18,10 @@ struct Page<'a> {
     headline: String,
     tone: &'static str,
     tallies: Vec<(&'static str, u64)>,
+    trials: String,
+    acknowledged: String,
+    lost: String,
+    in_doubt: String,
     seconds: String,
     failing: Vec<&'a TrialRecord>,
     data: String,
@@ -30,11 +34,28 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
         headline: headline(report),
         tone: tone(report),
         tallies: tallies(report),
+        trials: grouped(report.totals.trials),
+        acknowledged: grouped(report.totals.acknowledged),
+        lost: grouped(report.totals.lost),
+        in_doubt: grouped(report.totals.in_doubt),
         seconds: format!("{:.1}", report.run.duration_ms / 1000.0),
         failing,
         data: embed(&Data::of(report))?,
     };
     page.render().map(String::into_bytes).map_err(|error| error.to_string())
+}
+
+/// `11,869,988`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// The answer, as a sentence.
@@ -44,6 +65,8 @@ fn headline(report: &Report) -> String {
         return format!("Interrupted after {} of {} trials", totals.trials, report.run.selected);
     }
     match (totals.broken, totals.errored + totals.inconclusive) {
+        (0, 0) if totals.known == 1 => "No new breach; one trial shows a known defect".into(),
+        (0, 0) if totals.known > 0 => format!("No new breach; {} trials show known defects", totals.known),
         (0, 0) if totals.trials == totals.unsupported => "Nothing could be put to the test".into(),
         (0, 0) => "Every promise was kept".into(),
         (0, 1) => "No promise was broken, but one trial proved nothing".into(),

@@ -34,7 +34,7 @@ pub struct Lane {
 impl Lane {
     /// Notes an op that is handed to the socket, and returns its number.
     pub fn sent(&mut self, at_us: u64) -> u32 {
-        if self.ops as usize % CHUNK == 0 {
+        if (self.ops as usize).is_multiple_of(CHUNK) {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
         let entry = Entry { sent_us: u32::try_from(at_us).unwrap_or(u32::MAX), answer: IN_DOUBT };

@@ -8,9 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use outlast::engine::{
-    Address, Blueprint, DataFile, Engine, EngineError, Exit, Instance, Signal, Volume,
-};
+use outlast::engine::{Address, Blueprint, DataFile, Engine, EngineError, Exit, Instance, Signal, Volume};
 use outlast::matrix::Directive;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -314,7 +312,7 @@ async fn serve(mut stream: UnixStream, state: Rc<RefCell<State>>) {
         if late {
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
-        if stream.write_all(&out).await.is_err() {
+        if state.borrow().shutdown || stream.write_all(&out).await.is_err() {
             return;
         }
         match stream.read_buf(&mut input).await {

@@ -146,6 +146,11 @@ pub fn reap_blocking(run: &str) {
     let _ = blocking(reap(Some(run)));
 }
 
+/// [`remove_local_images`] for callers outside of a runtime: how many were removed.
+pub fn remove_local_images_blocking() -> usize {
+    blocking(remove_local_images()).unwrap_or(0)
+}
+
 /// Runs a future to its end on a thread of its own, so that callers inside and outside of a runtime
 /// may ask alike.
 fn blocking<T: Send>(work: impl Future<Output = Result<T, EngineError>> + Send) -> Result<T, EngineError> {

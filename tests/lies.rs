@@ -1,0 +1,149 @@
+//! Every lie of a server is seen, and an honest server passes: whole trials against a server that was written for
+//! this test and dies in the same process.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use outlast::engine::Engine;
+use outlast::matrix::{Directive, Fault, Matrix, Persistence, Server, Storage, Workload};
+use outlast::plan::Plan;
+use outlast::record::{Anomaly, Shape, TrialRecord, Verdict};
+use outlast::server::Build;
+use outlast::trial;
+use support::liar::{Liars, Lie};
+
+fn directive(name: &str, value: &str) -> Directive {
+    Directive { name: name.into(), value: value.into() }
+}
+
+fn workload(kind: &str) -> Workload {
+    Workload {
+        name: kind.into(),
+        kind: kind.into(),
+        connections: 3,
+        pipeline: 4,
+        writes: 120,
+        value: 40,
+        ttl: None,
+        keys: Some(12),
+        rate: None,
+    }
+}
+
+/// One trial: `appendfsync always` promises that nothing is lost, so every loss is a breach.
+fn run(lie: Lie, workload: Workload, seed: u64) -> TrialRecord {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = [directive("appendonly", "yes"), directive("appendfsync", "always"), directive("save", "")];
+    let plan = Plan {
+        name: format!("lies::liar::always::{}::kill::s{seed}", workload.name),
+        suite: "lies".into(),
+        server: Server { name: "liar".into(), ..Server::default() },
+        build: Arc::new(Build { name: "liar".into(), ..Build::default() }),
+        persistence: Persistence {
+            name: "always".into(),
+            directives: policy.into(),
+            ..Persistence::default()
+        },
+        storage: Storage { name: "bind".into(), ..Storage::default() },
+        workload,
+        fault: Fault { name: "kill".into(), steps: vec!["kill".into(), "start".into()], ..Fault::default() },
+        seed,
+        second_life: true,
+        attempt: 1,
+        limit: Duration::from_secs(20),
+        ready: Duration::from_millis(300),
+        folder: folder.path().join("t"),
+        id: format!("lie-{seed}"),
+        matrix: Arc::new(Matrix::default()),
+        base: Vec::new(),
+    };
+    let engine: Arc<dyn Engine> = Arc::new(Liars(lie));
+    trial::run(&Arc::new(plan), &engine, Instant::now())
+}
+
+fn anomalies(record: &TrialRecord) -> BTreeSet<Anomaly> {
+    record.anomalies.iter().copied().collect()
+}
+
+#[test]
+fn honest_servers_pass_over_a_thousand_random_histories() {
+    let threads: Vec<_> = (0..4)
+        .map(|thread| {
+            std::thread::spawn(move || {
+                for number in 0..260 {
+                    let seed = thread * 1_000 + number;
+                    let kind = ["sessions", "single", "large", "churn"][(number % 4) as usize];
+                    let lie = [Lie::Honest, Lie::AnswersLate, Lie::Errs][(number % 3) as usize];
+                    let record = run(lie, workload(kind), seed);
+                    assert_eq!(record.verdict, Verdict::Kept, "{lie:?} {kind} {seed}: {record:#?}");
+                    assert!(record.anomalies.is_empty(), "{lie:?} {kind} {seed}: {:?}", record.anomalies);
+                    assert_eq!((record.lost, record.shape), (0, Shape::None));
+                    assert!(record.acknowledged >= 120);
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn every_lie_is_seen_for_what_it_is() {
+    use Anomaly as A;
+    let cases: &[(Lie, &str, &[Anomaly], Option<&[Shape]>)] = &[
+        (Lie::LosesTail, "single", &[A::Lost], Some(&[Shape::Suffix])),
+        (Lie::LosesTail, "sessions", &[A::Lost], Some(&[Shape::Suffix])),
+        (Lie::LosesTail, "churn", &[A::Lost], Some(&[Shape::Suffix])),
+        (Lie::LosesAll, "sessions", &[A::Lost], Some(&[Shape::All])),
+        (Lie::LosesHead, "single", &[A::Lost, A::Hole], Some(&[Shape::Prefix])),
+        (Lie::LosesMiddle, "single", &[A::Lost, A::Hole], Some(&[Shape::Hole])),
+        (Lie::Reorders, "single", &[A::Lost, A::Hole], Some(&[Shape::Scattered])),
+        (Lie::ResurrectsDeleted, "churn", &[A::Resurrected], None),
+        (Lie::Corrupts, "sessions", &[A::Corrupt], None),
+        (Lie::Invents, "sessions", &[A::Corrupt], None),
+        (Lie::ErrsFalsely, "single", &[A::Corrupt], None),
+        (Lie::ForgetsLater, "sessions", &[A::Lost, A::SecondRestartLoss], None),
+        (Lie::Refuses, "single", &[A::RefusedToStart], None),
+        (Lie::Hangs, "single", &[A::StuckLoading], None),
+        (Lie::IgnoresPolicy, "single", &[A::PolicyNotInForce], None),
+    ];
+    for (lie, kind, expected, shapes) in cases {
+        for seed in 1..=10 {
+            let mut workload = workload(kind);
+            if *lie == Lie::LosesHead || *lie == Lie::LosesMiddle || *lie == Lie::Reorders {
+                // One write at a time: what came first is certain.
+                (workload.connections, workload.pipeline) = (1, 1);
+            }
+            let record = run(*lie, workload, seed);
+            let seen = anomalies(&record);
+            assert_eq!(record.verdict, Verdict::Broken, "{lie:?} {kind} {seed}: {record:#?}");
+            assert!(expected.iter().all(|anomaly| seen.contains(anomaly)), "{lie:?} {kind} {seed}: {seen:?}");
+            if let Some(shapes) = shapes {
+                assert!(shapes.contains(&record.shape), "{lie:?} {kind} {seed}: {:?}", record.shape);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_older_value_is_a_rollback_and_an_old_deletion_undone_is_a_resurrection() {
+    let mut seen = BTreeSet::new();
+    for seed in 1..=10 {
+        seen.extend(anomalies(&run(Lie::LosesTail, workload("churn"), seed)));
+    }
+    assert!(seen.contains(&Anomaly::RolledBack) && seen.contains(&Anomaly::Resurrected), "{seen:?}");
+}
+
+#[test]
+fn expired_values_that_come_back_are_seen_and_those_that_stay_away_are_no_loss() {
+    let mut short = workload("sessions");
+    short.ttl = Some(Duration::from_millis(5));
+    let honest = run(Lie::Honest, short.clone(), 1);
+    assert_eq!((honest.verdict, honest.lost), (Verdict::Kept, 0), "{honest:#?}");
+    assert!(honest.epochs[0].expired > 0, "{honest:#?}");
+}
