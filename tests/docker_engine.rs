@@ -106,10 +106,10 @@ async fn ready(server: &mut dyn Instance) -> redis::aio::MultiplexedConnection {
         let client = redis::Client::open(url).unwrap();
         let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(READY));
         let connection = client.get_multiplexed_async_connection_with_config(&config).await;
-        if let Ok(mut connection) = connection {
-            if redis::cmd("PING").query_async::<String>(&mut connection).await.is_ok() {
-                return connection;
-            }
+        if let Ok(mut connection) = connection
+            && redis::cmd("PING").query_async::<String>(&mut connection).await.is_ok()
+        {
+            return connection;
         }
         if Instant::now() > until {
             panic!("no PONG within {READY:?}: {:?}", server.log_tail(20).await);

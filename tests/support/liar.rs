@@ -363,7 +363,7 @@ fn answer(words: &[Vec<u8>], state: &mut State, out: &mut Vec<u8>) {
     }
     let write = matches!(name.as_str(), "SET" | "DEL");
     state.writes += u64::from(write);
-    let refuses = write && state.writes % 7 == 0;
+    let refuses = write && state.writes.is_multiple_of(7);
     if refuses && matches!(lie, Lie::Errs | Lie::ErrsFalsely) {
         if lie == Lie::ErrsFalsely && name == "SET" {
             state.change(&words[1], Some((words[2].clone(), None)));

@@ -9,8 +9,8 @@
 
 mod acquire;
 mod archive;
+mod container;
 mod image;
-mod instance;
 mod link;
 mod place;
 mod reap;
@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bollard::models::{SystemInfo, SystemVersion};
 
-use self::instance::Container;
+use self::container::Container;
 use self::link::{Endpoint, Link};
 use super::{Blueprint, Engine, EngineError, Instance};
 
