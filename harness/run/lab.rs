@@ -1,0 +1,207 @@
+//! What the threads of the trials share, and how they run one trial.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Completion, Failed};
+
+use super::{Run, Stop, interrupt};
+use crate::engine::Engine;
+use crate::fault::scene::READY_LIMIT;
+use crate::journal::{Journal, JournalError};
+use crate::matrix::{self, Case, Directive, Matrix};
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::record::{RunFacts, TrialRecord, Verdict};
+use crate::server::{Build, Unavailable};
+use crate::trial;
+
+/// Limit of one trial when matrix.toml does not say.
+const TRIAL_LIMIT: Duration = Duration::from_secs(120);
+
+/// What the threads of the trials share.
+pub(super) struct Lab {
+    matrix: Arc<Matrix>,
+    builds: Vec<Result<Arc<Build>, Unavailable>>,
+    engine: Arc<dyn Engine>,
+    /// Lines of config files, by server and policy.
+    bases: Bases,
+    journal: Journal,
+    journal_trouble: Mutex<Option<String>>,
+    progress: Progress,
+    home: PathBuf,
+    began: Instant,
+    attempts: u32,
+    next: AtomicU64,
+    run: String,
+    repro: String,
+    inconclusive_fails: bool,
+}
+
+impl Lab {
+    /// Opens the journal and reads the config files.
+    pub(super) fn open(run: &Run, watched: bool) -> Result<Self, Stop> {
+        let journal = Journal::create(&run.folder, &run.facts).map_err(|error| {
+            Stop::lab(format!("{error}; set OUTLAST_REPORTS to a folder that can be written"))
+        })?;
+        Ok(Self {
+            progress: Progress::new(run.cases.len() as u64, watched),
+            matrix: run.matrix.clone(),
+            builds: run.builds.clone(),
+            engine: run.engine.clone(),
+            bases: bases(&run.matrix)?,
+            journal,
+            journal_trouble: Mutex::new(None),
+            home: run.home.folder.clone(),
+            began: run.began,
+            attempts: run.settings.attempts,
+            next: AtomicU64::new(0),
+            run: run.home.id.clone(),
+            repro: repro_prefix(run.engine.name(), &run.matrix.file),
+            inconclusive_fails: run.settings.inconclusive_fails,
+        })
+    }
+
+    /// Ends the journal; what went wrong with it on the way, if anything did.
+    pub(super) fn close(&self, facts: &RunFacts) -> Result<Option<String>, JournalError> {
+        self.progress.close();
+        self.journal.close(facts)?;
+        Ok(self.journal_trouble.lock().map_or(None, |mut slot| slot.take()))
+    }
+
+    /// One trial, tried again with more pressure while it is inconclusive.
+    pub(super) fn run(&self, case: Case) -> Result<Completion, Failed> {
+        let mut attempt = 1;
+        let record = loop {
+            if interrupt::happened() {
+                return Ok(Completion::ignored_with("interrupted"));
+            }
+            let plan = self.plan(case, attempt);
+            self.note(self.journal.started(&plan.name, attempt));
+            let mut record = match &self.builds[usize::from(case.server)] {
+                Ok(_) => trial::run(&Arc::new(plan), &self.engine, self.began),
+                Err(missing) => unavailable(&plan, missing, self.engine.name()),
+            };
+            record.repro = format!("{}'{}'", self.repro, record.name);
+            if record.verdict != Verdict::Inconclusive || attempt >= self.attempts {
+                break record;
+            }
+            attempt += 1;
+        };
+        self.note(self.journal.finished(&record));
+        self.progress.finished(&record);
+        match record.verdict {
+            Verdict::Kept | Verdict::Known => Ok(Completion::Completed),
+            Verdict::Unsupported => Ok(Completion::ignored_with(record.message)),
+            Verdict::Inconclusive if !self.inconclusive_fails => Ok(Completion::ignored_with(record.message)),
+            verdict => {
+                Err(Failed::from(format!("{}: {}\n{}", verdict.as_str(), record.message, record.repro)))
+            }
+        }
+    }
+
+    fn plan(&self, case: Case, attempt: u32) -> Plan {
+        let matrix = &self.matrix;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let suite = &matrix.suites[usize::from(case.suite)];
+        let mut workload = matrix.workloads[usize::from(case.workload)].clone();
+        // More pressure: twice the writes at each further attempt.
+        workload.writes = workload.writes.saturating_mul(1 << (attempt - 1).min(8));
+        Plan {
+            name: matrix.name(case),
+            suite: suite.name.clone(),
+            server: matrix.servers[usize::from(case.server)].clone(),
+            build: self.builds[usize::from(case.server)].clone().unwrap_or_default(),
+            persistence: matrix.persistences[usize::from(case.persistence)].clone(),
+            storage: matrix.storages[usize::from(case.storage)].clone(),
+            workload,
+            fault: matrix.faults[usize::from(case.fault)].clone(),
+            seed: u64::from(case.seed),
+            second_life: suite.second_life,
+            attempt,
+            limit: matrix.run.trial_timeout.unwrap_or(TRIAL_LIMIT),
+            ready: READY_LIMIT,
+            folder: self.home.join(format!("{number:x}")),
+            id: format!("{}-{number:x}", self.run),
+            matrix: matrix.clone(),
+            base: self.bases.of(case),
+        }
+    }
+
+    /// A journal that cannot be written (disk full) must not lose the run: it is told once, at the end.
+    fn note(&self, written: Result<(), JournalError>) {
+        if let (Err(error), Ok(mut slot)) = (written, self.journal_trouble.lock()) {
+            slot.get_or_insert_with(|| error.to_string());
+        }
+    }
+}
+
+/// The record of a trial whose server could not be had.
+fn unavailable(plan: &Plan, missing: &Unavailable, engine: &str) -> TrialRecord {
+    TrialRecord {
+        name: plan.name.clone(),
+        suite: plan.suite.clone(),
+        server: plan.server.name.clone(),
+        persistence: plan.persistence.name.clone(),
+        storage: plan.storage.name.clone(),
+        workload: plan.workload.name.clone(),
+        fault: plan.fault.name.clone(),
+        seed: plan.seed,
+        engine: engine.into(),
+        verdict: Verdict::Unsupported,
+        message: format!("{missing}; {}", missing.remedy),
+        attempt: plan.attempt,
+        started_at: jiff::Timestamp::now().to_string(),
+        ..TrialRecord::default()
+    }
+}
+
+/// Config files of servers and policies, read once.
+#[derive(Default)]
+struct Bases {
+    servers: Vec<Vec<Directive>>,
+    persistences: Vec<Vec<Directive>>,
+}
+
+impl Bases {
+    fn of(&self, case: Case) -> Vec<Directive> {
+        let (server, policy) =
+            (&self.servers[usize::from(case.server)], &self.persistences[usize::from(case.persistence)]);
+        let mut lines: Vec<_> = server
+            .iter()
+            .filter(|line| policy.iter().all(|newer| newer.name != line.name))
+            .cloned()
+            .collect();
+        lines.extend(policy.iter().cloned());
+        lines
+    }
+}
+
+fn bases(matrix: &Matrix) -> Result<Bases, Stop> {
+    let read = |file: &Option<PathBuf>| -> Result<Vec<Directive>, Stop> {
+        let Some(path) = file else { return Ok(Vec::new()) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Stop::usage(format!("failed to read {}: {error}", path.display())))?;
+        matrix::conf::parse(&text).map_err(|error| Stop::usage(format!("{}: {error}", path.display())))
+    };
+    Ok(Bases {
+        servers: matrix.servers.iter().map(|server| read(&server.config)).collect::<Result<_, _>>()?,
+        persistences: matrix
+            .persistences
+            .iter()
+            .map(|policy| read(&policy.config))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// The command line that runs one trial again, up to its name.
+fn repro_prefix(engine: &str, matrix: &Path) -> String {
+    let matrix = if matrix == Path::new("matrix.toml") {
+        String::new()
+    } else {
+        format!("OUTLAST_MATRIX={} ", matrix.display())
+    };
+    format!("OUTLAST_ENGINE={engine} {matrix}cargo test --test persistence -- --repro ")
+}

@@ -1,0 +1,195 @@
+//! One run: settings, servers, engine, trials, reports, exit code.
+
+mod interrupt;
+mod lab;
+mod prepare;
+mod select;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use libtest_mimic::{Arguments, Trial};
+
+use self::lab::Lab;
+pub use self::prepare::scratch;
+use crate::engine::Engine;
+use crate::engine::docker::Docker;
+use crate::janitor::Home;
+use crate::matrix::{Case, Matrix};
+use crate::progress::Progress;
+use crate::record::RunFacts;
+use crate::server::{Build, Unavailable};
+use crate::settings::{Color, EngineChoice, Flags, Format, Settings};
+use crate::{matrix, report};
+
+/// Trials in flight per processor: most of the time a trial waits, for writes that are paced, for a grace.
+const TRIALS_PER_CPU: usize = 16;
+
+/// Exit codes, apart so that CI can tell them apart.
+pub mod exit {
+    /// Every promise kept.
+    pub const KEPT: u8 = 0;
+    /// A promise was broken.
+    pub const BROKEN: u8 = 1;
+    /// The command line or matrix.toml is wrong, or no server can be had.
+    pub const USAGE: u8 = 2;
+    /// The lab failed, or put no pressure.
+    pub const LAB: u8 = 3;
+    /// Stopped before the end.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// Runs what the command line asks for.
+pub fn main(flags: &Flags) -> ExitCode {
+    match start(flags) {
+        Ok(code) => ExitCode::from(code),
+        Err(stop) => {
+            eprintln!("{}", stop.message.trim_end());
+            ExitCode::from(stop.code)
+        }
+    }
+}
+
+/// A run that cannot begin or go on.
+struct Stop {
+    code: u8,
+    message: String,
+}
+
+impl Stop {
+    fn usage(message: impl Into<String>) -> Self {
+        Self { code: exit::USAGE, message: message.into() }
+    }
+
+    fn lab(message: impl Into<String>) -> Self {
+        Self { code: exit::LAB, message: message.into() }
+    }
+}
+
+fn start(flags: &Flags) -> Result<u8, Stop> {
+    let matrix = load(flags)?;
+    let settings = Settings::resolve(flags, &matrix.run);
+    let engine = choose(settings.engine);
+    let cases = select::select(&matrix, flags, engine)?;
+    if flags.list {
+        return select::list(&matrix, flags, &cases);
+    }
+    if cases.is_empty() {
+        eprintln!("no trial matches: nothing was run (--list shows the names)");
+        return Ok(exit::KEPT);
+    }
+    Run::prepare(flags, settings, Arc::new(matrix), engine, cases)?.go()
+}
+
+fn load(flags: &Flags) -> Result<Matrix, Stop> {
+    let profile = flags.profile.map(crate::settings::Profile::as_str);
+    let vocabulary = crate::vocabulary();
+    matrix::load(flags.matrix_file(), profile, &vocabulary).map_err(|mistakes| {
+        let color = match flags.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                std::env::var_os("NO_COLOR").is_none() && io::IsTerminal::is_terminal(&io::stderr())
+            }
+        };
+        Stop::usage(mistakes.render(color))
+    })
+}
+
+/// `docker` or `process`: where nothing was asked for, whatever answers.
+fn choose(choice: EngineChoice) -> &'static str {
+    match choice {
+        EngineChoice::Docker => "docker",
+        EngineChoice::Process => "process",
+        EngineChoice::Auto if Docker::probe().is_some() => "docker",
+        EngineChoice::Auto => "process",
+    }
+}
+
+/// Everything the trials share.
+struct Run {
+    matrix: Arc<Matrix>,
+    settings: Settings,
+    quiet: bool,
+    format: Option<Format>,
+    color: Color,
+    logfile: Option<PathBuf>,
+    cases: Vec<Case>,
+    builds: Vec<Result<Arc<Build>, Unavailable>>,
+    engine: Arc<dyn Engine>,
+    home: Home,
+    began: Instant,
+    folder: PathBuf,
+    facts: RunFacts,
+}
+
+impl Run {
+    fn go(self) -> Result<u8, Stop> {
+        interrupt::watch(self.home.folder.clone());
+        let watched = Progress::watched() && self.format.is_none() && !self.quiet && self.logfile.is_none();
+        let lab = Arc::new(Lab::open(&self, watched)?);
+        let trials = self.cases.iter().map(|&case| {
+            let lab = lab.clone();
+            Trial::ignorable_test(self.matrix.name(case), move || lab.run(case))
+        });
+        let format = self.format.map(|format| match format {
+            Format::Pretty => libtest_mimic::FormatSetting::Pretty,
+            Format::Terse => libtest_mimic::FormatSetting::Terse,
+            Format::Json => libtest_mimic::FormatSetting::Json,
+        });
+        let color = match self.color {
+            Color::Auto => libtest_mimic::ColorSetting::Auto,
+            Color::Always => libtest_mimic::ColorSetting::Always,
+            Color::Never => libtest_mimic::ColorSetting::Never,
+        };
+        // Under the progress line the trials' own lines go to a file: two writers on one terminal garble it.
+        let log = if watched { Some(self.folder.join("trials.log")) } else { self.logfile.clone() };
+        let arguments = Arguments {
+            test_threads: Some(self.settings.threads.unwrap_or(cpus() * TRIALS_PER_CPU)),
+            quiet: self.quiet,
+            format,
+            color: Some(color),
+            logfile: log.map(|path| path.display().to_string()),
+            ..Arguments::default()
+        };
+        let _ = libtest_mimic::run(&arguments, trials.collect());
+        self.finish(&lab)
+    }
+
+    /// Closes the journal, writes the reports from it, and says what came out.
+    fn finish(mut self, lab: &Lab) -> Result<u8, Stop> {
+        self.facts.duration_ms = self.began.elapsed().as_secs_f64() * 1000.0;
+        self.facts.interrupted = interrupt::happened();
+        let closed = lab.close(&self.facts);
+        self.home.close();
+        if let Some(trouble) = closed.map_err(|error| Stop::lab(error.to_string()))? {
+            eprintln!("warning: {trouble}; the reports lack these trials");
+        }
+        let lines = crate::journal::read(&self.folder).map_err(|error| Stop::lab(error.to_string()))?;
+        let report = report::assemble(lines);
+        report::write(&self.folder, &report)
+            .and_then(|()| report::point_latest(&self.settings.reports, &self.folder))
+            .map_err(|error| {
+                Stop::lab(format!("{error}; the journal in {} is whole", self.folder.display()))
+            })?;
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(crate::summary::text(&report, &self.settings.reports).as_bytes());
+        let totals = &report.totals;
+        Ok(if self.facts.interrupted {
+            exit::INTERRUPTED
+        } else if totals.broken > 0 {
+            exit::BROKEN
+        } else if totals.errored > 0 || (totals.inconclusive > 0 && self.settings.inconclusive_fails) {
+            exit::LAB
+        } else {
+            exit::KEPT
+        })
+    }
+}
+
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
