@@ -54,8 +54,13 @@ pub mod workload;
 /// Exit codes: 0 every promise kept; 1 a promise was broken; 2 the command line or matrix.toml is wrong, or no
 /// server can be had; 3 the lab failed or put no pressure; 130 interrupted.
 pub fn main() -> ExitCode {
+    main_with(std::env::args_os())
+}
+
+/// [`main`] with a command line of the caller's; its first word is the program's name.
+pub fn main_with(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
     janitor::become_janitor(reap);
-    match settings::Flags::parse_from_args(std::env::args_os()) {
+    match settings::Flags::parse_from_args(args) {
         Ok(flags) => run::main(&flags),
         Err(error) => {
             let _ = error.print();

@@ -21,6 +21,13 @@ enum Command {
         #[arg(long, env = "OUTLAST_MATRIX", default_value = "matrix.toml")]
         matrix: std::path::PathBuf,
     },
+    /// Run the matrix, as `cargo test --test persistence --` does: same options, same exit codes.
+    #[command(disable_help_flag = true)]
+    Run {
+        /// Options and filters of the test target.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
     /// Remove what killed runs left behind: folders, processes, containers, volumes, local images.
     Clean,
     /// Write the reports of a run again, from its journals.
@@ -31,8 +38,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // A run starts its program once more, to clean up after it.
+    janitor::become_janitor(outlast::reap);
     match Cli::parse().command {
         Command::Doctor { matrix } => doctor(&matrix),
+        Command::Run { args } => outlast::main_with(std::iter::once("outlast run".into()).chain(args)),
         Command::Clean => clean(),
         Command::Report { run } => render(&run),
     }

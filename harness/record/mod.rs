@@ -4,132 +4,18 @@
 //! without the matrix that made it. Times are milliseconds unless the name says
 //! otherwise; `at_ms` counts from the start of the trial.
 
+mod run;
+mod verdict;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::run::{JournalLine, Report, RunFacts, ServerFacts, Totals};
+pub use self::verdict::{Anomaly, Shape, Verdict};
 
 /// Version of `report.json` and of the journal lines. The number rises when a
 /// field changes its meaning or goes away; new fields alone do not raise it.
 pub const SCHEMA: &str = "outlast-report/1";
-
-/// What a trial says about the server, or about the lab.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The server lost no more than its policy allows under this fault.
-    Kept,
-    /// The loss is more than the policy, or the user's budget, allows.
-    Broken,
-    /// The policy was broken in a way that matrix.toml lists under `[[known]]`.
-    Known,
-    /// The trial put no pressure on what it claims to test.
-    Inconclusive,
-    /// The engine or the server cannot do what the trial asks for.
-    Unsupported,
-    /// The lab failed, not the server.
-    Errored,
-}
-
-impl Verdict {
-    /// Every verdict, worst first: the order in which reports list them.
-    pub const ALL: [Self; 6] =
-        [Self::Broken, Self::Errored, Self::Inconclusive, Self::Known, Self::Unsupported, Self::Kept];
-
-    /// The word used in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Kept => "kept",
-            Self::Broken => "broken",
-            Self::Known => "known",
-            Self::Inconclusive => "inconclusive",
-            Self::Unsupported => "unsupported",
-            Self::Errored => "errored",
-        }
-    }
-
-    /// Whether a trial with this verdict fails the run.
-    pub fn fails(self) -> bool {
-        matches!(self, Self::Broken | Self::Inconclusive | Self::Errored)
-    }
-}
-
-/// How the loss lies in the order of acknowledgement.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Shape {
-    /// Nothing acknowledged was lost.
-    #[default]
-    None,
-    /// One contiguous tail: the newest writes are gone.
-    Suffix,
-    /// One contiguous head: the oldest writes are gone.
-    Prefix,
-    /// One gap with survivors on both sides.
-    Hole,
-    /// Several gaps.
-    Scattered,
-    /// Every acknowledged write is gone.
-    All,
-}
-
-impl Shape {
-    /// The word used in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Suffix => "suffix",
-            Self::Prefix => "prefix",
-            Self::Hole => "hole",
-            Self::Scattered => "scattered",
-            Self::All => "all",
-        }
-    }
-}
-
-/// A way in which the recovered state differs from what was acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Anomaly {
-    /// An acknowledged write is gone.
-    Lost,
-    /// A key holds an older acknowledged value than the last acknowledged one.
-    RolledBack,
-    /// A write survived although an earlier one, acknowledged before it was sent, did not.
-    Hole,
-    /// A deleted or expired value is back.
-    Resurrected,
-    /// A value that was never written to this key, or a key that nobody wrote.
-    Corrupt,
-    /// What an earlier recovery still showed is gone after the next restart.
-    SecondRestartLoss,
-    /// The server would not start on the files that it left behind.
-    RefusedToStart,
-    /// The server started but never finished loading within the limit.
-    StuckLoading,
-    /// The server cut the end off its own file while loading.
-    SilentTruncation,
-    /// The policy asked for is not the one the server runs with.
-    PolicyNotInForce,
-}
-
-impl Anomaly {
-    /// The word used in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Lost => "lost",
-            Self::RolledBack => "rolled-back",
-            Self::Hole => "hole",
-            Self::Resurrected => "resurrected",
-            Self::Corrupt => "corrupt",
-            Self::SecondRestartLoss => "second-restart-loss",
-            Self::RefusedToStart => "refused-to-start",
-            Self::StuckLoading => "stuck-loading",
-            Self::SilentTruncation => "silent-truncation",
-            Self::PolicyNotInForce => "policy-not-in-force",
-        }
-    }
-}
 
 /// One trial, complete.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -202,13 +88,6 @@ pub struct TrialRecord {
     pub log_tail: Vec<String>,
     /// A command to paste that runs this trial again.
     pub repro: String,
-}
-
-impl Default for Verdict {
-    /// A record that nobody finished says that the lab failed.
-    fn default() -> Self {
-        Self::Errored
-    }
 }
 
 /// Where a server came from.
@@ -371,124 +250,4 @@ pub struct FileFact {
     pub bytes_dead: Option<u64>,
     /// Size after the recovery; absent if the file was not there.
     pub bytes_recovered: Option<u64>,
-}
-
-/// The run that the trials belong to.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct RunFacts {
-    /// Name of the run's folder: `2026-01-31T12-00-00Z-1a2b`.
-    pub id: String,
-    /// RFC 3339, UTC.
-    pub started_at: String,
-    /// Wall-clock time of the run.
-    pub duration_ms: f64,
-    /// Version of Outlast.
-    pub outlast: String,
-    /// Command line.
-    pub command: Vec<String>,
-    /// The matrix file.
-    pub matrix: String,
-    /// Content hash of the matrix file.
-    pub matrix_digest: String,
-    /// `quick`, `default` or `full`.
-    pub profile: String,
-    /// `process` or `docker`, with the engine's version.
-    pub engine: String,
-    /// Operating system and kernel.
-    pub os: String,
-    /// Processor architecture.
-    pub arch: String,
-    /// Processors that the run could use.
-    pub cpus: usize,
-    /// File system that held the data.
-    pub filesystem: String,
-    /// `i/n` when the run was a part.
-    pub shard: Option<String>,
-    /// Trials in the whole matrix.
-    pub planned: u64,
-    /// Trials that the filters left.
-    pub selected: u64,
-    /// The run was stopped before its end.
-    pub interrupted: bool,
-    /// Every server of the matrix: where it came from, or why it could not be had.
-    pub servers: Vec<ServerFacts>,
-}
-
-/// A server of the matrix, as found.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct ServerFacts {
-    /// Name in matrix.toml.
-    pub name: String,
-    /// Version that it reported.
-    pub version: String,
-    /// Where it came from.
-    pub origin: Origin,
-    /// Why it could not be had; absent when it could.
-    pub unavailable: Option<String>,
-}
-
-/// A line of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "line", rename_all = "kebab-case")]
-#[allow(clippy::large_enum_variant, reason = "lines are written and read one at a time")]
-pub enum JournalLine {
-    /// First line of every journal file.
-    Run(RunFacts),
-    /// A trial has begun. Without an end it was interrupted.
-    Started {
-        /// Name of the trial.
-        name: String,
-        /// Which attempt.
-        attempt: u32,
-        /// RFC 3339, UTC.
-        at: String,
-    },
-    /// A trial has ended.
-    Finished(TrialRecord),
-    /// Last line of a journal that was closed in order.
-    Closed(RunFacts),
-}
-
-/// `report.json`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Report {
-    /// [`SCHEMA`].
-    pub schema: String,
-    /// The run.
-    pub run: RunFacts,
-    /// Count of trials by verdict.
-    pub totals: Totals,
-    /// Trials that were begun and never ended.
-    pub interrupted: Vec<String>,
-    /// Every finished trial, sorted by name.
-    pub trials: Vec<TrialRecord>,
-}
-
-/// Sums over the trials of a report.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Totals {
-    /// Finished trials.
-    pub trials: u64,
-    /// Count of `kept`.
-    pub kept: u64,
-    /// Count of `broken`.
-    pub broken: u64,
-    /// Count of `known`.
-    pub known: u64,
-    /// Count of `inconclusive`.
-    pub inconclusive: u64,
-    /// Count of `unsupported`.
-    pub unsupported: u64,
-    /// Count of `errored`.
-    pub errored: u64,
-    /// Acknowledged writes over all trials.
-    pub acknowledged: u64,
-    /// Lost writes over all trials.
-    pub lost: u64,
-    /// Writes in doubt over all trials.
-    pub in_doubt: u64,
 }

@@ -1,0 +1,126 @@
+//! The run that trials belong to: its facts, its journal, its report.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Origin, TrialRecord};
+
+/// The run that the trials belong to.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct RunFacts {
+    /// Name of the run's folder: `2026-01-31T12-00-00Z-1a2b`.
+    pub id: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// Wall-clock time of the run.
+    pub duration_ms: f64,
+    /// Version of Outlast.
+    pub outlast: String,
+    /// Command line.
+    pub command: Vec<String>,
+    /// The matrix file.
+    pub matrix: String,
+    /// Content hash of the matrix file.
+    pub matrix_digest: String,
+    /// `quick`, `default` or `full`.
+    pub profile: String,
+    /// `process` or `docker`, with the engine's version.
+    pub engine: String,
+    /// Operating system and kernel.
+    pub os: String,
+    /// Processor architecture.
+    pub arch: String,
+    /// Processors that the run could use.
+    pub cpus: usize,
+    /// File system that held the data.
+    pub filesystem: String,
+    /// `i/n` when the run was a part.
+    pub shard: Option<String>,
+    /// Trials in the whole matrix.
+    pub planned: u64,
+    /// Trials that the filters left.
+    pub selected: u64,
+    /// The run was stopped before its end.
+    pub interrupted: bool,
+    /// Every server of the matrix: where it came from, or why it could not be had.
+    pub servers: Vec<ServerFacts>,
+}
+
+/// A server of the matrix, as found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ServerFacts {
+    /// Name in matrix.toml.
+    pub name: String,
+    /// Version that it reported.
+    pub version: String,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Why it could not be had; absent when it could.
+    pub unavailable: Option<String>,
+}
+
+/// A line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "line", rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant, reason = "lines are written and read one at a time")]
+pub enum JournalLine {
+    /// First line of every journal file.
+    Run(RunFacts),
+    /// A trial has begun. Without an end it was interrupted.
+    Started {
+        /// Name of the trial.
+        name: String,
+        /// Which attempt.
+        attempt: u32,
+        /// RFC 3339, UTC.
+        at: String,
+    },
+    /// A trial has ended.
+    Finished(TrialRecord),
+    /// Last line of a journal that was closed in order.
+    Closed(RunFacts),
+}
+
+/// `report.json`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Report {
+    /// [`SCHEMA`](super::SCHEMA).
+    pub schema: String,
+    /// The run.
+    pub run: RunFacts,
+    /// Count of trials by verdict.
+    pub totals: Totals,
+    /// Trials that were begun and never ended.
+    pub interrupted: Vec<String>,
+    /// Every finished trial, sorted by name.
+    pub trials: Vec<TrialRecord>,
+}
+
+/// Sums over the trials of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Totals {
+    /// Finished trials.
+    pub trials: u64,
+    /// Count of `kept`.
+    pub kept: u64,
+    /// Count of `broken`.
+    pub broken: u64,
+    /// Count of `known`.
+    pub known: u64,
+    /// Count of `inconclusive`.
+    pub inconclusive: u64,
+    /// Count of `unsupported`.
+    pub unsupported: u64,
+    /// Count of `errored`.
+    pub errored: u64,
+    /// Acknowledged writes over all trials.
+    pub acknowledged: u64,
+    /// Lost writes over all trials.
+    pub lost: u64,
+    /// Writes in doubt over all trials.
+    pub in_doubt: u64,
+}

@@ -1,0 +1,131 @@
+//! What a trial says, in three words: verdict, shape, anomalies.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a trial says about the server, or about the lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The server lost no more than its policy allows under this fault.
+    Kept,
+    /// The loss is more than the policy, or the user's budget, allows.
+    Broken,
+    /// The policy was broken in a way that matrix.toml lists under `[[known]]`.
+    Known,
+    /// The trial put no pressure on what it claims to test.
+    Inconclusive,
+    /// The engine or the server cannot do what the trial asks for.
+    Unsupported,
+    /// The lab failed, not the server.
+    Errored,
+}
+
+impl Verdict {
+    /// Every verdict, worst first: the order in which reports list them.
+    pub const ALL: [Self; 6] =
+        [Self::Broken, Self::Errored, Self::Inconclusive, Self::Known, Self::Unsupported, Self::Kept];
+
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Broken => "broken",
+            Self::Known => "known",
+            Self::Inconclusive => "inconclusive",
+            Self::Unsupported => "unsupported",
+            Self::Errored => "errored",
+        }
+    }
+
+    /// Whether a trial with this verdict fails the run.
+    pub fn fails(self) -> bool {
+        matches!(self, Self::Broken | Self::Inconclusive | Self::Errored)
+    }
+}
+
+/// How the loss lies in the order of acknowledgement.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// Nothing acknowledged was lost.
+    #[default]
+    None,
+    /// One contiguous tail: the newest writes are gone.
+    Suffix,
+    /// One contiguous head: the oldest writes are gone.
+    Prefix,
+    /// One gap with survivors on both sides.
+    Hole,
+    /// Several gaps.
+    Scattered,
+    /// Every acknowledged write is gone.
+    All,
+}
+
+impl Shape {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Suffix => "suffix",
+            Self::Prefix => "prefix",
+            Self::Hole => "hole",
+            Self::Scattered => "scattered",
+            Self::All => "all",
+        }
+    }
+}
+
+/// A way in which the recovered state differs from what was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Anomaly {
+    /// An acknowledged write is gone.
+    Lost,
+    /// A key holds an older acknowledged value than the last acknowledged one.
+    RolledBack,
+    /// A write survived although an earlier one, acknowledged before it was sent, did not.
+    Hole,
+    /// A deleted or expired value is back.
+    Resurrected,
+    /// A value that was never written to this key, or a key that nobody wrote.
+    Corrupt,
+    /// What an earlier recovery still showed is gone after the next restart.
+    SecondRestartLoss,
+    /// The server would not start on the files that it left behind.
+    RefusedToStart,
+    /// The server started but never finished loading within the limit.
+    StuckLoading,
+    /// The server cut the end off its own file while loading.
+    SilentTruncation,
+    /// The policy asked for is not the one the server runs with.
+    PolicyNotInForce,
+}
+
+impl Anomaly {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::RolledBack => "rolled-back",
+            Self::Hole => "hole",
+            Self::Resurrected => "resurrected",
+            Self::Corrupt => "corrupt",
+            Self::SecondRestartLoss => "second-restart-loss",
+            Self::RefusedToStart => "refused-to-start",
+            Self::StuckLoading => "stuck-loading",
+            Self::SilentTruncation => "silent-truncation",
+            Self::PolicyNotInForce => "policy-not-in-force",
+        }
+    }
+}
+
+impl Default for Verdict {
+    /// A record that nobody finished says that the lab failed.
+    fn default() -> Self {
+        Self::Errored
+    }
+}
