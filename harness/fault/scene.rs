@@ -19,7 +19,7 @@ use crate::workload::{make, mix};
 
 /// Longest wait for a server to end by itself.
 pub const EXIT_LIMIT: Duration = Duration::from_secs(30);
-/// Longest wait for a server to answer after its start.
+/// Longest wait for a server to answer after its start, when matrix.toml does not say.
 pub const READY_LIMIT: Duration = Duration::from_secs(30);
 /// Longest wait for a phase to begin or end.
 pub const PHASE_LIMIT: Duration = Duration::from_secs(15);
@@ -116,7 +116,7 @@ pub enum Recovery {
         /// How it ended.
         exit: Exit,
     },
-    /// The server neither answered nor ended within [`READY_LIMIT`].
+    /// The server neither answered nor ended within [`Plan::ready`](crate::plan::Plan::ready).
     Stuck,
 }
 

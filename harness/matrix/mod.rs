@@ -71,6 +71,8 @@ pub struct Run {
     pub inconclusive: Option<String>,
     /// Limit of one trial.
     pub trial_timeout: Option<Duration>,
+    /// Longest wait for a started server to answer.
+    pub ready_timeout: Option<Duration>,
 }
 
 /// A build under test.
@@ -427,6 +429,7 @@ fn run(sheet: &Sheet<'_, '_>, folder: &Path) -> Run {
         attempts: sheet.count("attempts", 1).and_then(|count| u32::try_from(count).ok()),
         inconclusive: word("inconclusive", &["fail", "warn"]),
         trial_timeout: sheet.duration("trial-timeout"),
+        ready_timeout: sheet.duration("ready-timeout"),
     };
     sheet.end();
     run

@@ -122,7 +122,7 @@ impl Lab {
             second_life: suite.second_life,
             attempt,
             limit: matrix.run.trial_timeout.unwrap_or(TRIAL_LIMIT),
-            ready: READY_LIMIT,
+            ready: matrix.run.ready_timeout.unwrap_or(READY_LIMIT),
             folder: self.home.join(format!("{number:x}")),
             id: format!("{}-{number:x}", self.run),
             matrix: matrix.clone(),
