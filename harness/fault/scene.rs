@@ -13,7 +13,7 @@ use crate::matrix::Directive;
 use crate::oracle::History;
 use crate::plan::Plan;
 use crate::record::Event;
-use crate::workload::driver::{Done, Driver};
+use crate::workload::driver::{Done, Driver, Stalled};
 use crate::workload::ledger::Ledger;
 use crate::workload::{make, mix};
 
@@ -232,8 +232,30 @@ impl Scene {
             self.driver = Some(driver);
         }
         let driver = self.driver.as_ref().expect("a driver was just made");
-        let reached = driver.reach(driver.acked() + target, WRITE_LIMIT).await;
-        reached.map_err(|stalled| Trouble::NoPressure(stalled.to_string()))
+        match driver.reach(driver.acked() + target, WRITE_LIMIT).await {
+            Ok(()) => Ok(()),
+            Err(stalled) => Err(self.explain(&stalled).await),
+        }
+    }
+
+    /// Why writes stalled: a server that ends by itself or refuses writes is the lab's trouble (a full disk, say), a
+    /// slow one has met too little pressure.
+    async fn explain(&mut self, stalled: &Stalled) -> Trouble {
+        let exit = match stalled.alive {
+            0 => self.instance.exited(EXIT_LIMIT / 10).await.ok().flatten(),
+            _ => None,
+        };
+        match exit {
+            Some(exit) => {
+                let log = self.instance.log_tail(2).await.join(" | ");
+                Trouble::Lab(format!(
+                    "the server ended by itself while it was written to ({}); log: {log}",
+                    describe(exit)
+                ))
+            }
+            None if stalled.refusal.is_some() => Trouble::Lab(stalled.to_string()),
+            None => Trouble::NoPressure(stalled.to_string()),
+        }
     }
 
     /// Marks the moment of a fault, at a moment that the seed chooses within the next milliseconds.
