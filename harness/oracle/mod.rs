@@ -123,6 +123,8 @@ pub struct Loss {
     pub expired: u64,
     /// Keys that hold a value although an acknowledged delete came after it.
     pub deleted_back: u64,
+    /// Keys that an earlier recovery showed gone and that hold a value again.
+    pub baseline_back: u64,
     /// Keys that hold a value long after its time was up.
     pub expired_back: u64,
     /// Keys whose bytes nobody wrote there, and keys that nobody wrote.
@@ -191,7 +193,7 @@ pub fn judge(history: &dyn History, baseline: &Survey, observed: &Survey, clock:
         (loss.lost > 0 || loss.lost_baseline > 0, Anomaly::Lost),
         (loss.rolled_back > 0, Anomaly::RolledBack),
         (loss.lost_baseline > 0, Anomaly::SecondRestartLoss),
-        (loss.deleted_back > 0 || loss.expired_back > 0, Anomaly::Resurrected),
+        (loss.deleted_back + loss.baseline_back + loss.expired_back > 0, Anomaly::Resurrected),
         (loss.corrupt > 0, Anomaly::Corrupt),
     ];
     seen.extend(classes.iter().filter(|(there, _)| *there).map(|(_, anomaly)| *anomaly));
@@ -252,7 +254,7 @@ fn count_key(
             note(loss, Anomaly::SecondRestartLoss, lane, key, Some(seq), seen);
         }
         Kind::BaselineBack => {
-            loss.deleted_back += 1;
+            loss.baseline_back += 1;
             note(loss, Anomaly::Resurrected, lane, key, None, seen);
         }
     }

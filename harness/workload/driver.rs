@@ -19,7 +19,7 @@ use crate::matrix;
 
 /// Longest wait for a connection to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// Writers stop pacing themselves from this share of the target on, so that the fault meets a server that is
+/// Writers that are not steady stop pacing themselves from this share of the target on, so that the fault meets a server that is
 /// busy, and take it up again past the second share, so that a slow death costs no endless ledger.
 const SPRINT_FROM_PERCENT: u64 = 70;
 const SPRINT_TO_PERCENT: u64 = 150;
@@ -58,6 +58,7 @@ struct Shared {
     pipeline: u32,
     size: u32,
     rate: Option<u32>,
+    steady: bool,
     acked: Cell<u64>,
     last_ack_us: Cell<u64>,
     /// The newest error reply.
@@ -123,6 +124,7 @@ impl Driver {
             pipeline: spec.pipeline.max(1),
             size: spec.value,
             rate: spec.rate,
+            steady: spec.steady,
             acked: Cell::new(0),
             last_ack_us: Cell::new(0),
             refusal: RefCell::new(None),
@@ -293,6 +295,7 @@ async fn pace(shared: &Shared, started: Instant, written: u64) {
     let (acked, target) = (shared.acked.get(), shared.target.get());
     let share = acked.saturating_mul(100) / target.max(1);
     let rate = match shared.rate {
+        Some(rate) if shared.steady => Some(rate),
         _ if (SPRINT_FROM_PERCENT..SPRINT_TO_PERCENT).contains(&share) => None,
         None if share < SPRINT_FROM_PERCENT => None,
         rate => Some(rate.unwrap_or(CRUISE).max(1)),
