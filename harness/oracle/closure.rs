@@ -64,12 +64,17 @@ fn earliest_lost(history: &dyn History, lanes: &[Lane]) -> Option<u64> {
             let at = match fate.kind {
                 Kind::Corrupt => continue,
                 Kind::BaselineLost { .. } => Some(0),
-                _ => chains.ops(key)[fate.longest as usize..].iter().find_map(|&seq| {
-                    match history.op(lane, seq).answer {
-                        Answer::Acked { at_us } => Some(at_us),
-                        Answer::InDoubt | Answer::Refused => None,
-                    }
-                }),
+                _ => {
+                    let ops = chains.ops(key);
+                    (fate.longest as usize..ops.len()).find_map(|position| {
+                        match history.op(lane, ops[position]).answer {
+                            Answer::Acked { at_us } if !fate.is_vacuous(history, lane, ops, position) => {
+                                Some(at_us)
+                            }
+                            _ => None,
+                        }
+                    })
+                }
             };
             earliest = match (earliest, at) {
                 (Some(a), Some(b)) => Some(u64::min(a, b)),

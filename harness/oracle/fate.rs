@@ -40,10 +40,10 @@ pub enum Kind {
     Corrupt,
     /// By nothing: what the baseline held is gone or older.
     BaselineLost {
-        /// The op whose value the baseline held.
-        seq: u32,
+        /// The op whose value the baseline held; absent when its bytes were wrong already.
+        seq: Option<u32>,
     },
-    /// By nothing: the baseline held nothing, and now an earlier epoch's value is back.
+    /// By nothing: an earlier epoch's value is back that the baseline did not hold any more.
     BaselineBack,
 }
 
@@ -131,21 +131,27 @@ impl States<'_> {
         self.explained(shortest, longest, observed)
     }
 
-    /// No op of this epoch explains the key: either everything since the baseline is lost, and more, or the
-    /// bytes are wrong.
+    /// No op of this epoch explains the key: either everything since the baseline is lost and what the baseline held
+    /// did not stay either, or the bytes are wrong.
     fn unexplained(&self, key: u32, observed: Cell) -> Fate {
-        let kind = match (self.base, observed) {
-            (Cell::Version(seq), Cell::Absent) => Kind::BaselineLost { seq },
-            (base, Cell::Version(seen)) if self.is_earlier_value(key, seen) => match base {
-                Cell::Version(seq) => Kind::BaselineLost { seq },
-                _ => Kind::BaselineBack,
-            },
-            _ => Kind::Corrupt,
+        let back = match observed {
+            Cell::Absent => None,
+            Cell::Version(seen) if self.is_earlier_value(key, seen) => Some(seen),
+            Cell::Version(_) | Cell::Corrupt => return self.corrupt(),
         };
-        // Bytes that are wrong say nothing of the other ops: only the last one is gone for certain.
-        let total = self.ops.len() as u32;
-        let prefix = if kind == Kind::Corrupt { total.saturating_sub(1) } else { 0 };
-        Fate { shortest: 0, longest: prefix, kind, base: self.base }
+        let kind = match self.base {
+            Cell::Absent => Kind::BaselineBack,
+            Cell::Version(seq) if back > Some(seq) => Kind::BaselineBack,
+            Cell::Version(seq) => Kind::BaselineLost { seq: Some(seq) },
+            Cell::Corrupt => Kind::BaselineLost { seq: None },
+        };
+        Fate { shortest: 0, longest: 0, kind, base: self.base }
+    }
+
+    /// Bytes that are wrong say nothing of the other ops: only the last one is gone for certain.
+    fn corrupt(&self) -> Fate {
+        let longest = (self.ops.len() as u32).saturating_sub(1);
+        Fate { shortest: 0, longest, kind: Kind::Corrupt, base: self.base }
     }
 
     /// Whether an op of an earlier epoch wrote this value to this key.

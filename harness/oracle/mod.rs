@@ -121,7 +121,7 @@ pub struct Loss {
     pub refused: u64,
     /// Keys gone because their time was up.
     pub expired: u64,
-    /// Keys that hold a value although an acknowledged delete came after it.
+    /// Keys that hold a value although their last acknowledged op deleted it.
     pub deleted_back: u64,
     /// Keys that an earlier recovery showed gone and that hold a value again.
     pub baseline_back: u64,
@@ -251,7 +251,7 @@ fn count_key(
         Kind::BaselineLost { seq } => {
             loss.lost_baseline += 1;
             loss.earliest_lost_us = Some(0);
-            note(loss, Anomaly::SecondRestartLoss, lane, key, Some(seq), seen);
+            note(loss, Anomaly::SecondRestartLoss, lane, key, seq, seen);
         }
         Kind::BaselineBack => {
             loss.baseline_back += 1;
@@ -274,22 +274,23 @@ fn count_key(
             last_lost = Some((seq, op.effect));
         }
     }
-    match (last_lost, seen) {
-        (Some((seq, Effect::Delete)), Cell::Version(_)) => {
-            loss.deleted_back += 1;
-            note(loss, Anomaly::Resurrected, lane, key, Some(seq), seen);
-        }
-        (Some((seq, Effect::Set { .. })), Cell::Version(_)) => {
-            loss.rolled_back += 1;
-            note(loss, Anomaly::RolledBack, lane, key, Some(seq), seen);
-        }
-        (Some((seq, _)), _) if fate.kind != Kind::Corrupt => {
-            note(loss, Anomaly::Lost, lane, key, Some(seq), seen);
-        }
-        _ => {}
+    if fate.kind == Kind::Corrupt {
+        // What the key holds is no earlier value of its own, so nothing is back.
+        return;
+    }
+    let undone = last_lost.filter(|_| matches!(seen, Cell::Version(_))).map(|(_, effect)| effect);
+    let deleted = undone == Some(Effect::Delete);
+    loss.deleted_back += u64::from(deleted);
+    loss.rolled_back += u64::from(matches!(undone, Some(Effect::Set { .. })));
+    if let Some((seq, _)) = last_lost {
+        let anomaly = match undone {
+            Some(Effect::Delete) => Anomaly::Resurrected,
+            Some(Effect::Set { .. }) => Anomaly::RolledBack,
+            None => Anomaly::Lost,
+        };
+        note(loss, anomaly, lane, key, Some(seq), seen);
     }
     if let Cell::Version(seq) = seen
-        && fate.kind != Kind::Corrupt
         && outlived(history.op(lane, seq), clock)
     {
         loss.expired_back += 1;
