@@ -232,7 +232,7 @@ fn add_examples(scene: &Scene, loss: &Loss, record: &mut TrialRecord) {
         let op = example.seq.map(|seq| scene.ledger.op(example.lane, seq));
         let acked_ms = op.and_then(|op| match op.answer {
             Answer::Acked { at_us } => Some(millis(at_us)),
-            Answer::InDoubt | Answer::Refused => None,
+            Answer::InDoubt | Answer::Refused | Answer::Skipped => None,
         });
         let expected = match (op.map(|op| op.effect), example.seq) {
             (Some(oracle::Effect::Delete), Some(seq)) => format!("gone, by write {seq}"),
@@ -242,6 +242,9 @@ fn add_examples(scene: &Scene, loss: &Loss, record: &mut TrialRecord) {
         let observed = match example.observed {
             Cell::Absent => "nothing".into(),
             Cell::Version(seq) => format!("write {seq}"),
+            Cell::Count(count) => format!("a count of {count}"),
+            Cell::Twice => "the same thing more than once".into(),
+            Cell::WrongType => "a value of another type".into(),
             Cell::Corrupt => "bytes that were never written".into(),
         };
         record.examples.push(Example {

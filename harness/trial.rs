@@ -139,9 +139,8 @@ async fn act(
 async fn read_back(scene: &mut Scene, record: &mut TrialRecord) -> Result<(Survey, epoch::Span), Trouble> {
     read_policy(scene, record);
     let from_us = scene.now_us();
-    let (seed, size) = (scene.plan.seed, scene.plan.workload.value);
     let mut control = scene.control()?;
-    let survey = survey::read(&mut control, &scene.ledger, seed, size)
+    let survey = survey::read(&mut control, &scene.ledger, scene.began())
         .await
         .map_err(|error| Trouble::Lab(format!("failed to read everything back: {error}")))?;
     scene.note("read-back", "every key read back");

@@ -208,6 +208,11 @@ impl Scene {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// When the trial began.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
     /// Notes that something happened.
     pub fn note(&mut self, kind: &str, text: &str) {
         let at_ms = self.now_us() as f64 / 1000.0;
@@ -225,15 +230,10 @@ impl Scene {
         let roll = mix(self.plan.seed, u16::MAX, self.events.len() as u32);
         let target = more + roll % (more / 8 + 1);
         if self.driver.is_none() {
-            let driver = Driver::start(
-                &self.instance.address(),
-                &self.plan.workload,
-                self.plan.seed,
-                self.began,
-                &mut self.ledger,
-            )
-            .await
-            .map_err(|error| Trouble::Lab(format!("failed to connect the writers: {error}")))?;
+            let driver =
+                Driver::start(&self.instance.address(), &self.plan.workload, self.began, &mut self.ledger)
+                    .await
+                    .map_err(|error| Trouble::Lab(format!("failed to connect the writers: {error}")))?;
             self.note("writes", &format!("{} connections", self.plan.workload.connections));
             self.driver = Some(driver);
         }
