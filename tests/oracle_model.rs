@@ -291,7 +291,7 @@ fn check(story: &Story) -> Result<(), TestCaseError> {
         lost_baseline: loss.lost_baseline,
         expired: loss.expired,
         rolled_back: loss.rolled_back,
-        deleted_back: loss.deleted_back,
+        deleted_back: loss.deleted_back + loss.baseline_back,
         expired_back: loss.expired_back,
         shape: loss.shape,
         anomalies: loss.anomalies.iter().copied().collect(),

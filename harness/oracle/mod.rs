@@ -367,7 +367,7 @@ fn count_key(
     let undone =
         last_lost.filter(|_| matches!(seen, Cell::Version(_) | Cell::Count(_))).map(|(_, effect)| effect);
     let deleted = undone == Some(Effect::Delete);
-    loss.deleted_back += u64::from(deleted);
+    loss.deleted_back += u64::from(deleted && fate.kind != Kind::BaselineBack);
     loss.rolled_back += u64::from(matches!(undone, Some(Effect::Set { .. } | Effect::Add)));
     if let Some((seq, _)) = last_lost {
         let anomaly = match undone {
