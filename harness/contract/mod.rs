@@ -75,6 +75,6 @@ pub enum Damage {
         /// Write commands in what was cut, the torn one included.
         commands: u64,
     },
-    /// The end of the RDB file was cut off.
-    RdbTail,
+    /// A file was changed, cut off, emptied or removed anywhere else.
+    Elsewhere,
 }

@@ -12,6 +12,7 @@ mod awaiting;
 mod config_rewrite;
 mod config_set;
 pub mod control;
+mod damage;
 mod during;
 mod kill;
 mod oom;
@@ -28,7 +29,6 @@ mod stall_fsync;
 mod start;
 mod stop;
 mod term;
-mod truncate;
 mod wait;
 mod write;
 
@@ -95,8 +95,14 @@ pub const VERBS: &[Verb] = &[
     awaiting::VERB,
     config_rewrite::VERB,
     config_set::VERB,
+    damage::drop::DROP,
+    damage::duplicate::VERB,
     during::VERB,
+    damage::drop::EMPTY,
+    damage::flip::VERB,
+    damage::garble::VERB,
     kill::VERB,
+    damage::lengthen::VERB,
     oom::VERB,
     pause::PAUSE,
     reconfigure::VERB,
@@ -109,9 +115,10 @@ pub const VERBS: &[Verb] = &[
     start::VERB,
     stop::VERB,
     term::VERB,
-    truncate::VERB,
+    damage::truncate::VERB,
     wait::VERB,
     write::VERB,
+    damage::zero::VERB,
 ];
 
 /// A mistake in a step.
