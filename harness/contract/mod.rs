@@ -32,6 +32,11 @@ pub struct Circumstances {
     pub data_dropped: bool,
     /// The server was started again with another persistence setting or another version.
     pub switched: bool,
+    /// A check tool mended the files.
+    pub repaired: bool,
+    /// A backup was put back: when it was begun, and up to when its snapshot holds everything, in microseconds since the
+    /// trial began.
+    pub restored: Option<(u64, Option<u64>)>,
     /// The AOF was switched on while running and its first rewrite had not ended.
     pub first_rewrite_pending: bool,
     /// Acknowledgements up to this moment are in a completed save (RDB), in microseconds since

@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::fault::scene::READY_LIMIT;
 use crate::journal::{Journal, JournalError};
 use crate::matrix::{self, Case, Directive, Matrix};
-use crate::plan::Plan;
+use crate::plan::{Builds, Plan};
 use crate::progress::Progress;
 use crate::record::{RunFacts, TrialRecord, Verdict};
 use crate::server::{Build, Unavailable};
@@ -25,6 +25,7 @@ const TRIAL_LIMIT: Duration = Duration::from_secs(120);
 pub(super) struct Lab {
     matrix: Arc<Matrix>,
     builds: Vec<Result<Arc<Build>, Unavailable>>,
+    by_name: Arc<Builds>,
     engine: Arc<dyn Engine>,
     /// Lines of config files, by server and policy.
     bases: Bases,
@@ -50,6 +51,9 @@ impl Lab {
             progress: Progress::new(run.cases.len() as u64, watched),
             matrix: run.matrix.clone(),
             builds: run.builds.clone(),
+            by_name: Arc::new(
+                run.matrix.servers.iter().map(|server| server.name.clone()).zip(run.builds.clone()).collect(),
+            ),
             engine: run.engine.clone(),
             bases: bases(&run.matrix)?,
             journal,
@@ -114,6 +118,7 @@ impl Lab {
             suite: suite.name.clone(),
             server: matrix.servers[usize::from(case.server)].clone(),
             build: self.builds[usize::from(case.server)].clone().unwrap_or_default(),
+            builds: self.by_name.clone(),
             persistence: matrix.persistences[usize::from(case.persistence)].clone(),
             storage: matrix.storages[usize::from(case.storage)].clone(),
             workload,

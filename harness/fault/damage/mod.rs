@@ -130,7 +130,7 @@ impl Victim {
 }
 
 /// The newest file of a kind: by the number in its name.
-async fn newest(scene: &mut Scene, target: Target) -> Result<String, Trouble> {
+pub async fn newest(scene: &mut Scene, target: Target) -> Result<String, Trouble> {
     let files = scene.instance.files().await?;
     let newest = files.into_iter().filter(|file| target.is(&file.path)).max_by_key(|file| sequence(&file.path));
     newest
