@@ -28,7 +28,7 @@ pub(in crate::fault) const VERB: Verb = Verb {
 
 enum Cut {
     Bytes(usize),
-    /// Half of the file, wherever that is.
+    /// Half of the file, inside a command.
     Middle,
     /// The last three whole commands, to the byte.
     Boundary,
@@ -49,7 +49,12 @@ impl Step for Truncate {
         let length = victim.bytes.len();
         let keep = match self.cut {
             Cut::Bytes(bytes) => length.checked_sub(bytes),
-            Cut::Middle => Some(Place::Middle.of(length)),
+            Cut::Middle => {
+                let commands = resp::commands(&victim.bytes);
+                // Inside a command where there are any: a cut between two is another case.
+                let inside = commands.get(Place::Middle.of(commands.len()));
+                Some(inside.map_or(length / 2, |command| (command.start + command.end) / 2))
+            }
             Cut::Boundary => {
                 let commands = resp::commands(&victim.bytes);
                 commands.len().checked_sub(COMMANDS).map(|first| commands[first].start)
