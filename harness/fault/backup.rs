@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{Scene, Step, Trouble, Verb, nothing};
+use crate::contract::table::EVERYSEC_WINDOW;
 
 pub(super) const BACKUP: Verb = Verb {
     word: "backup",
@@ -25,7 +26,10 @@ struct Restore;
 impl Step for Backup {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         scene.look_at_fsync().await;
-        let at_us = scene.draft.settled_us.unwrap_or_else(|| scene.now_us());
+        // With an fsync in flight, or where it cannot be known, the newest writes may not have reached the file yet.
+        let everysec = scene.config.get("appendfsync").is_some_and(|value| value == "everysec");
+        let postponed_us = if everysec { EVERYSEC_WINDOW.as_micros() as u64 } else { 0 };
+        let at_us = scene.draft.settled_us.unwrap_or(scene.now_us().saturating_sub(postponed_us));
         let saved_until_us = scene.saved_until_us();
         let mut files = Vec::new();
         for file in scene.instance.files().await? {
