@@ -1,4 +1,8 @@
-//! From `matrix.toml` to cases: parse (with spans), resolve, expand, name. Pure.
+//! From `matrix.toml` to cases: parse (with spans), resolve, expand, name. Pure, but for the files that it reads.
+//!
+//! A table is read through a sheet that remembers what was asked of it, so that everything else in it is a mistake,
+//! and a mistake is noted and never stops the reading: all of them are told at once. Cases are made one after the
+//! other, and a trial's name leads back to its case without any being made.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
