@@ -142,9 +142,8 @@ async fn act(
 async fn read_back(scene: &mut Scene, record: &mut TrialRecord) -> Result<(Survey, epoch::Span), Trouble> {
     read_policy(scene, record);
     let from_us = scene.now_us();
-    let (seed, size) = (scene.plan.seed, scene.plan.workload.value);
     let mut control = scene.control()?;
-    let survey = survey::read(&mut control, &scene.ledger, seed, size)
+    let survey = survey::read(&mut control, &scene.ledger, scene.began())
         .await
         .map_err(|error| Trouble::Lab(format!("failed to read everything back: {error}")))?;
     scene.note("read-back", "every key read back");
@@ -177,13 +176,14 @@ fn conclude(plan: &Plan, record: &mut TrialRecord, outcome: Result<(), Trouble>)
     anomalies.sort_unstable();
     anomalies.dedup();
     record.anomalies = anomalies;
-    if let Some(worst) = epochs.iter().max_by_key(|epoch| weight(epoch)) {
+    // Of equals the first life speaks: it is the one that the fault was made for.
+    if let Some(worst) = epochs.iter().rev().max_by_key(|epoch| weight(epoch)) {
         record.shape = worst.shape;
         record.verdict = worst.verdict;
         record.promise.clone_from(&worst.promise);
         record.message.clone_from(&worst.message);
         if worst.verdict == Verdict::Kept
-            && let Some(lossy) = epochs.iter().max_by_key(|epoch| epoch.lost + epoch.lost_baseline)
+            && let Some(lossy) = epochs.iter().rev().max_by_key(|epoch| epoch.lost + epoch.lost_baseline)
         {
             record.shape = lossy.shape;
             record.promise.clone_from(&lossy.promise);

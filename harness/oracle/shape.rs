@@ -28,7 +28,8 @@ pub fn of(history: &dyn History, lanes: &[Lane], loss: &Loss) -> Shape {
         (1, _) => Shape::Suffix,
         // No survivor is certainly followed by something lost.
         (_, 1) => Shape::Prefix,
-        (2, 3) => Shape::Hole,
+        // No survivor lies certainly between lost ones: a single gap explains it.
+        (2, 2 | 3) => Shape::Hole,
         // Loss first, survivors after it, and a few lost ones at the end: two gaps.
         _ => Shape::Scattered,
     }
@@ -57,6 +58,7 @@ fn acknowledged(history: &dyn History, lanes: &[Lane]) -> Vec<Write> {
             for (position, &seq) in (0..).zip(ops) {
                 let op = history.op(lane, seq);
                 if let Answer::Acked { at_us } = op.answer
+                    && op.key == key
                     && !fate.is_vacuous(history, lane, ops, position as usize)
                 {
                     writes.push(Write {
