@@ -1,4 +1,7 @@
 //! One trial from start to end: the only place that knows the order of things.
+//!
+//! Start on an empty folder, write, play the fault's steps, judge every recovery, live a second life, clean up. Whatever
+//! happens on the way, the outcome is a record.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,7 @@
 //! What a policy promises under a fault, and whether it was kept. Pure.
+//!
+//! The [`Circumstances`] of an epoch pick a row of the [`table`], which matrix.toml may override; [`judge`] holds the
+//! loss against it, [`over_budget`] against what the user tolerates, and [`apply_known`] looks for a listed defect.
 
 use std::collections::BTreeMap;
 

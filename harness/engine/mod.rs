@@ -1,4 +1,7 @@
 //! What runs a server: a local process or a container, behind one handle.
+//!
+//! An [`Engine`] makes an [`Instance`] of a [`Blueprint`]. What an engine cannot do it says as
+//! [`EngineError::Unsupported`], with a remedy; everything else that goes wrong is the lab's trouble.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use super::{Run, Stop, interrupt};
 use crate::engine::Engine;
 use crate::fault::scene::READY_LIMIT;
 use crate::journal::{Journal, JournalError};
-use crate::matrix::{self, Case, Directive, Matrix};
+use crate::matrix::{Case, Matrix};
 use crate::plan::{Builds, Plan};
 use crate::progress::Progress;
 use crate::record::{RunFacts, TrialRecord, Verdict};
@@ -27,8 +27,6 @@ pub(super) struct Lab {
     builds: Vec<Result<Arc<Build>, Unavailable>>,
     by_name: Arc<Builds>,
     engine: Arc<dyn Engine>,
-    /// Lines of config files, by server and policy.
-    bases: Bases,
     journal: Journal,
     journal_trouble: Mutex<Option<String>>,
     progress: Progress,
@@ -42,7 +40,7 @@ pub(super) struct Lab {
 }
 
 impl Lab {
-    /// Opens the journal and reads the config files.
+    /// Opens the journal.
     pub(super) fn open(run: &Run, watched: bool) -> Result<Self, Stop> {
         let journal = Journal::create(&run.folder, &run.facts).map_err(|error| {
             Stop::lab(format!("{error}; set OUTLAST_REPORTS to a folder that can be written"))
@@ -55,7 +53,6 @@ impl Lab {
                 run.matrix.servers.iter().map(|server| server.name.clone()).zip(run.builds.clone()).collect(),
             ),
             engine: run.engine.clone(),
-            bases: bases(&run.matrix)?,
             journal,
             journal_trouble: Mutex::new(None),
             home: run.home.folder.clone(),
@@ -131,7 +128,7 @@ impl Lab {
             folder: self.home.join(format!("{number:x}")),
             id: format!("{}-{number:x}", self.run),
             matrix: matrix.clone(),
-            base: self.bases.of(case),
+            base: matrix.base(case),
         }
     }
 
@@ -161,44 +158,6 @@ fn unavailable(plan: &Plan, missing: &Unavailable, engine: &str) -> TrialRecord 
         started_at: jiff::Timestamp::now().to_string(),
         ..TrialRecord::default()
     }
-}
-
-/// Config files of servers and policies, read once.
-#[derive(Default)]
-struct Bases {
-    servers: Vec<Vec<Directive>>,
-    persistences: Vec<Vec<Directive>>,
-}
-
-impl Bases {
-    fn of(&self, case: Case) -> Vec<Directive> {
-        let (server, policy) =
-            (&self.servers[usize::from(case.server)], &self.persistences[usize::from(case.persistence)]);
-        let mut lines: Vec<_> = server
-            .iter()
-            .filter(|line| policy.iter().all(|newer| newer.name != line.name))
-            .cloned()
-            .collect();
-        lines.extend(policy.iter().cloned());
-        lines
-    }
-}
-
-fn bases(matrix: &Matrix) -> Result<Bases, Stop> {
-    let read = |file: &Option<PathBuf>| -> Result<Vec<Directive>, Stop> {
-        let Some(path) = file else { return Ok(Vec::new()) };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Stop::usage(format!("failed to read {}: {error}", path.display())))?;
-        matrix::conf::parse(&text).map_err(|error| Stop::usage(format!("{}: {error}", path.display())))
-    };
-    Ok(Bases {
-        servers: matrix.servers.iter().map(|server| read(&server.config)).collect::<Result<_, _>>()?,
-        persistences: matrix
-            .persistences
-            .iter()
-            .map(|policy| read(&policy.config))
-            .collect::<Result<_, _>>()?,
-    })
 }
 
 /// The command line that runs one trial again, up to its name.
