@@ -34,7 +34,6 @@ pub(super) struct Lab {
     began: Instant,
     attempts: u32,
     next: AtomicU64,
-    run: String,
     repro: String,
     inconclusive_fails: bool,
 }
@@ -59,7 +58,6 @@ impl Lab {
             began: run.began,
             attempts: run.settings.attempts,
             next: AtomicU64::new(0),
-            run: run.home.id.clone(),
             repro: repro_prefix(run.engine.name(), &run.matrix.file),
             inconclusive_fails: run.settings.inconclusive_fails,
         })
@@ -126,7 +124,7 @@ impl Lab {
             limit: matrix.run.trial_timeout.unwrap_or(TRIAL_LIMIT),
             ready: matrix.run.ready_timeout.unwrap_or(READY_LIMIT),
             folder: self.home.join(format!("{number:x}")),
-            id: format!("{}-{number:x}", self.run),
+            id: format!("{number:x}"),
             matrix: matrix.clone(),
             base: matrix.base(case),
         }
