@@ -107,7 +107,7 @@ writes = 800
 rate = 800
 steady = true
 
-[fault.kill-in-fsync]
+[fault.stalled-fsync-kill]
 steps = ["stall-fsync", "wait 1500ms", "kill", "start"]
 
 [[suite]]
@@ -115,7 +115,7 @@ name = "promises"
 server = ["*"]
 persistence = ["everysec"]
 workload = ["waitaof"]
-fault = ["kill-in-fsync"]
+fault = ["stalled-fsync-kill"]
 seeds = 3
 "#;
     let checkout = Checkout::new(more);

@@ -47,7 +47,7 @@ impl Functions {
 impl Workload for Functions {
     fn touch(&self, lane: u16, seq: u32) -> Touch {
         let roll = mix(self.seed, lane, seq);
-        let delete = (roll >> 32) % DELETE_ONE_IN == 0;
+        let delete = (roll >> 32).is_multiple_of(DELETE_ONE_IN);
         let effect = if delete { Effect::Delete } else { Effect::Set { ttl_us: None } };
         Touch { key: (roll % u64::from(self.keys)) as u32, effect }
     }
