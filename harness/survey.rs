@@ -30,8 +30,13 @@ pub async fn read(control: &mut Control, ledger: &Ledger, began: Instant) -> Red
                 Err(error) if error.code() == Some("WRONGTYPE") => {
                     cells[question.keys.start as usize..question.keys.end as usize].fill(Cell::WrongType);
                 }
+                Err(error) if is_absent(&error) => {}
                 Err(error) => return Err(error),
             }
+        }
+        for keys in ledger.unclaimed(lane) {
+            let end = cells.len().min(keys.end as usize);
+            cells[keys.start as usize..end].fill(Cell::Absent);
         }
         present += cells.iter().filter(|cell| **cell != Cell::Absent).count() as u64;
         survey.lanes.push(cells);
@@ -43,6 +48,11 @@ pub async fn read(control: &mut Control, ledger: &Ledger, began: Instant) -> Red
         survey.strangers = strangers(control, ledger).await?;
     }
     Ok(survey)
+}
+
+/// Whether a question was about a key or a consumer group that is not there.
+fn is_absent(error: &redis::RedisError) -> bool {
+    error.code() == Some("NOGROUP") || error.detail().is_some_and(|text| text.contains("no such key"))
 }
 
 /// Asks when some of the keys will expire.
@@ -61,7 +71,7 @@ async fn deadlines(
             .filter_map(|key| Some((key as u32, ledger.workload.ask_time_left(lane, key as u32)?)))
             .collect();
         if asked.is_empty() {
-            return Ok(());
+            continue;
         }
         let (keys, commands): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         let sent = Instant::now();

@@ -27,6 +27,7 @@ mod shutdown;
 mod stall_fsync;
 mod start;
 mod stop;
+pub mod storm;
 mod term;
 mod truncate;
 mod wait;

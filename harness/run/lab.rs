@@ -108,7 +108,9 @@ impl Lab {
         let suite = &matrix.suites[usize::from(case.suite)];
         let mut workload = matrix.workloads[usize::from(case.workload)].clone();
         // More pressure: twice the writes at each further attempt.
-        workload.writes = workload.writes.saturating_mul(1 << (attempt - 1).min(8));
+        let more = 1 << (attempt - 1).min(8);
+        workload.writes = workload.writes.saturating_mul(more);
+        workload.duration = workload.duration.map(|duration| duration * more);
         Plan {
             name: matrix.name(case),
             suite: suite.name.clone(),

@@ -1,6 +1,7 @@
 //! Workloads on plain strings: SET with or without a time to live, DEL, and MGET to read back.
 
 use std::ops::Range;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Command, Question, Workload, command, value, words};
 use crate::matrix;
@@ -17,6 +18,27 @@ pub trait Plan: Send + Sync {
 
     /// How many keys the ops `0..ops` of a lane may touch: their numbers are below this.
     fn keys(&self, ops: u32) -> u32;
+
+    /// How op `seq` is said when it sets its key.
+    fn form(&self, _lane: u16, _seq: u32) -> Form {
+        Form::Plain
+    }
+}
+
+/// Ways to set a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// SET, with PX where there is a time to live.
+    Plain,
+    /// SETEX or PSETEX.
+    Setex,
+    /// SET with PXAT: the deadline by the clock.
+    Deadline,
+    /// SET with a time to live and GETEX PERSIST in one transaction: the value stays for good.
+    Persisted {
+        /// The time to live that is taken back, in milliseconds.
+        ttl_ms: u64,
+    },
 }
 
 /// A workload on strings.
@@ -28,6 +50,11 @@ pub struct Strings<P> {
 }
 
 impl<P: Plan> Strings<P> {
+    /// Values whose time to live is a matter of the plan.
+    pub fn expiring(self) -> Self {
+        Self { expires: true, ..self }
+    }
+
     /// Writes values of the size that matrix.toml asks for.
     pub fn new(plan: P, spec: &matrix::Workload, seed: u64) -> Self {
         Self { plan, seed, size: spec.value, expires: spec.ttl.is_some() }
@@ -48,13 +75,11 @@ impl<P: Plan> Workload for Strings<P> {
         let name = value::key_name(lane, key);
         let Effect::Set { ttl_us } = effect else { return command(out, &[b"DEL", name.as_bytes()]) };
         let bytes = value::bytes(self.seed, lane, seq, self.size);
-        match ttl_us {
-            None => command(out, &[b"SET", name.as_bytes(), &bytes]),
-            Some(ttl) => {
-                let ms = (ttl / 1000).max(1).to_string();
-                command(out, &[b"SET", name.as_bytes(), &bytes, b"PX", ms.as_bytes()]);
-            }
-        }
+        set(out, self.plan.form(lane, seq), name.as_bytes(), &bytes, ttl_us.map(|ttl| (ttl / 1000).max(1)));
+    }
+
+    fn replies(&self, lane: u16, seq: u32) -> u32 {
+        if matches!(self.plan.form(lane, seq), Form::Persisted { .. }) { 4 } else { 1 }
     }
 
     fn questions(&self, lane: u16, keys: u32) -> Box<dyn Iterator<Item = Question> + '_> {
@@ -89,5 +114,30 @@ impl<P: Plan> Workload for Strings<P> {
 
     fn key_name(&self, lane: u16, key: u32) -> String {
         value::key_name(lane, key)
+    }
+}
+
+/// Appends the commands that set a key.
+fn set(out: &mut Vec<u8>, form: Form, name: &[u8], bytes: &[u8], ttl_ms: Option<u64>) {
+    let text = |number: u64| number.to_string().into_bytes();
+    match (form, ttl_ms) {
+        (Form::Persisted { ttl_ms }, _) => {
+            command(out, &[b"MULTI"]);
+            command(out, &[b"SET", name, bytes, b"PX", &text(ttl_ms)]);
+            command(out, &[b"GETEX", name, b"PERSIST"]);
+            command(out, &[b"EXEC"]);
+        }
+        (_, None) => command(out, &[b"SET", name, bytes]),
+        (Form::Plain, Some(ttl)) => command(out, &[b"SET", name, bytes, b"PX", &text(ttl)]),
+        (Form::Setex, Some(ttl)) if ttl % 1000 == 0 => {
+            command(out, &[b"SETEX", name, &text(ttl / 1000), bytes]);
+        }
+        (Form::Setex, Some(ttl)) => command(out, &[b"PSETEX", name, &text(ttl), bytes]),
+        (Form::Deadline, Some(ttl)) => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+            // Rounded up: a deadline before its time would look like a loss.
+            let at = u64::try_from(now).unwrap_or(u64::MAX - 1).saturating_add(ttl + 1);
+            command(out, &[b"SET", name, bytes, b"PXAT", &text(at)]);
+        }
     }
 }
