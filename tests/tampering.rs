@@ -85,7 +85,7 @@ fn every_tampering_is_seen_for_what_it_is() {
         ("streams", T::Empty, &[A::Lost, A::LostGroupState]),
         ("streams", T::ForgetPending, &[A::Lost, A::LostGroupState]),
         ("streams", T::ForgetAcknowledgement, &[A::Lost, A::LostGroupState]),
-        ("streams", T::RewindGroup, &[A::LostGroupState, A::RolledBack, A::TornTransaction]),
+        ("streams", T::RewindGroup, &[A::LostGroupState, A::RolledBack]),
         ("streams", T::OtherConsumer, &[A::Corrupt]),
     ];
     for (kind, tampering, expected) in cases {

@@ -37,7 +37,8 @@ struct Stream {
     /// Entry and consumer.
     pending: Vec<(String, String)>,
     acknowledged: Vec<(String, String)>,
-    last: String,
+    /// What the group delivered last, where there is a group.
+    last: Option<String>,
     delivered: Vec<String>,
 }
 
@@ -47,63 +48,64 @@ pub struct Model {
     streams: BTreeMap<String, Stream>,
 }
 
+fn pop(list: &mut Vec<Vec<u8>>, end: &str) -> Option<Vec<u8>> {
+    let at = if end == "LEFT" { 0 } else { list.len().checked_sub(1)? };
+    (at < list.len()).then(|| list.remove(at))
+}
+
 fn number(id: &str) -> u64 {
     id.split('-').next().unwrap().parse().unwrap()
 }
 
 impl Model {
-    /// Executes one command as it was sent.
+    /// Executes one command as it was sent. Where its turn has not come (an earlier op was refused), it does what a
+    /// server would: nothing, or the same to something else.
     pub fn execute(&mut self, said: &[u8]) {
         let words = words(said);
         let text = |at: usize| String::from_utf8_lossy(&words[at]).into_owned();
-        let list = |model: &mut Self, at: usize| -> Vec<Vec<u8>> {
-            std::mem::take(model.lists.entry(text(at)).or_default())
-        };
         match text(0).as_str() {
-            "RPUSH" => self.lists.entry(text(1)).or_default().push(words[2].clone()),
-            "LPUSH" => self.lists.entry(text(1)).or_default().insert(0, words[2].clone()),
-            "ZADD" => self.lists.entry(text(1)).or_default().push(words[3].clone()),
-            "LPOP" | "BLPOP" | "BZPOPMIN" => drop(self.lists.get_mut(&text(1)).unwrap().remove(0)),
-            "RPOP" => drop(self.lists.get_mut(&text(1)).unwrap().pop().unwrap()),
-            "LREM" => {
-                let mut held = list(self, 1);
-                let at = held.iter().position(|element| *element == words[3]).unwrap();
-                held.remove(at);
-                self.lists.insert(text(1), held);
-            }
+            "RPUSH" => self.list(&text(1)).push(words[2].clone()),
+            "LPUSH" => self.list(&text(1)).insert(0, words[2].clone()),
+            "ZADD" => self.list(&text(1)).push(words[3].clone()),
+            "LPOP" | "BLPOP" | "BZPOPMIN" => drop(pop(self.list(&text(1)), "LEFT")),
+            "RPOP" => drop(pop(self.list(&text(1)), "RIGHT")),
+            "LREM" => self.list(&text(1)).retain(|element| *element != words[3]),
             "RPOPLPUSH" => self.transfer(&text(1), &text(2), "RIGHT", "LEFT"),
             "LMOVE" | "BLMOVE" => self.transfer(&text(1), &text(2), &text(3), &text(4)),
-            "XGROUP" => {
-                drop(self.streams.insert(text(2), Stream { last: "0-0".into(), ..Stream::default() }))
-            }
+            "XGROUP" => self.stream(&text(2)).last = Some("0-0".into()),
             "XADD" => self.stream(&text(1)).entries.push((text(2), words[4].clone())),
             "XREADGROUP" => {
                 let stream = self.stream(&text(7));
-                let last = number(&stream.last);
-                let next = stream.entries.iter().find(|(id, _)| number(id) > last).unwrap().0.clone();
+                let Some(last) = stream.last.as_deref().map(number) else { return };
+                let Some((next, _)) = stream.entries.iter().find(|(id, _)| number(id) > last).cloned() else {
+                    return;
+                };
                 stream.pending.push((next.clone(), text(3)));
                 stream.delivered.push(next.clone());
-                stream.last = next;
+                stream.last = Some(next);
             }
             "XACK" => {
                 let stream = self.stream(&text(1));
-                let at = stream.pending.iter().position(|(id, _)| *id == text(3)).unwrap();
-                let one = stream.pending.remove(at);
-                stream.acknowledged.push(one);
+                if let Some(at) = stream.pending.iter().position(|(id, _)| *id == text(3)) {
+                    stream.acknowledged.push(stream.pending.remove(at));
+                }
             }
             "XDEL" => self.stream(&text(1)).entries.retain(|(id, _)| *id != text(2)),
             other => panic!("the model does not know {other}"),
         }
     }
 
+    fn list(&mut self, name: &str) -> &mut Vec<Vec<u8>> {
+        self.lists.entry(name.into()).or_default()
+    }
+
     fn stream(&mut self, name: &str) -> &mut Stream {
-        self.streams.get_mut(name).unwrap()
+        self.streams.entry(name.into()).or_default()
     }
 
     fn transfer(&mut self, from: &str, to: &str, end: &str, other: &str) {
-        let list = self.lists.get_mut(from).unwrap();
-        let element = if end == "LEFT" { list.remove(0) } else { list.pop().unwrap() };
-        let list = self.lists.entry(to.into()).or_default();
+        let Some(element) = pop(self.list(from), end) else { return };
+        let list = self.list(to);
         list.insert(if other == "LEFT" { 0 } else { list.len() }, element);
     }
 
@@ -132,11 +134,10 @@ impl Model {
                 Value::Array(pending.map(one).collect())
             }
             "XINFO" => {
-                let one = |stream: &Stream| {
-                    let fields = ["name", "workers", "consumers", "2", "last-delivered-id", &stream.last];
-                    Value::Array(fields.map(string).to_vec())
-                };
-                Value::Array(self.streams.get(&text(2)).map(one).into_iter().collect())
+                let last = self.streams.get(&text(2)).and_then(|stream| stream.last.as_deref());
+                let one =
+                    |last| Value::Array(["name", "workers", "last-delivered-id", last].map(string).to_vec());
+                Value::Array(last.map(one).into_iter().collect())
             }
             other => panic!("the model does not know {other}"),
         }
@@ -173,7 +174,7 @@ impl Model {
                 stream.pending.insert(0, stream.acknowledged[0].clone());
             }
             (T::RewindGroup, _, Some(stream)) => {
-                stream.last = stream.delivered[stream.delivered.len() - 2].clone();
+                stream.last = Some(stream.delivered[stream.delivered.len() - 2].clone());
             }
             (T::OtherConsumer, _, Some(stream)) => stream.pending[0].1 = "nobody".into(),
             (tampering, ..) => panic!("there is nothing for {tampering:?}"),
