@@ -182,6 +182,8 @@ fn pressure(draft: &Draft, scene: &Scene) -> Pressure {
             .filter(|done| done.acked > 0)
             .map(|done| millis(fault_us.saturating_sub(done.last_ack_us))),
         phase: draft.met_phase.map(str::to_owned),
+        rewrites: draft.storm.map(|ended| ended.rewrites),
+        saves: draft.storm.map(|ended| ended.saves),
         rate: if seconds > 0.0 { (acked as f64 / seconds).round() } else { 0.0 },
     }
 }

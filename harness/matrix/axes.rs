@@ -7,9 +7,7 @@ use toml::de::DeValue;
 
 use super::diagnose::nearest;
 use super::sheet::{Notes, Sheet, Value, integer, strings};
-use super::{
-    Directive, Fault, Launch, Package, Persistence, Server, Storage, StorageKind, Vocabulary, Workload, conf,
-};
+use super::{Directive, Fault, Launch, Package, Persistence, Server, Storage, StorageKind, Vocabulary, conf};
 
 /// Directives that say where things are: Outlast sets them.
 pub const OWNED: &[&str] = &[
@@ -170,51 +168,6 @@ impl Axes<'_> {
         storages
     }
 
-    /// `[workload.NAME]`.
-    pub fn workloads(&self, root: &Sheet<'_, '_>) -> Vec<Workload> {
-        let mut workloads = Vec::new();
-        for (name, span, sheet) in root.named("workload") {
-            self.check_name(&name, span.clone());
-            let kind = sheet.string("kind").unwrap_or_else(|| name.clone());
-            if !self.vocabulary.workloads.contains(&kind.as_str()) {
-                let span = sheet.value("kind").map_or(span, |value| value.span());
-                self.notes.add(
-                    span,
-                    format!("unknown workload kind `{kind}`"),
-                    nearest(&kind, self.vocabulary.workloads),
-                );
-            }
-            let small = |key, default: u64| {
-                let number = sheet.count(key, 1).unwrap_or(default);
-                u32::try_from(number).unwrap_or(u32::MAX)
-            };
-            let limited = |key, most: u32, default: u64| {
-                let number = small(key, default);
-                if number > most {
-                    let span = sheet.value(key).map_or(sheet.span.clone(), |value| value.span());
-                    self.notes.add(span, format!("`{key}` must be at most {most}"), None);
-                }
-                number.min(most)
-            };
-            let workload = Workload {
-                connections: limited("connections", 1_000, 1) as u16,
-                pipeline: limited("pipeline", 100_000, 1),
-                writes: limited("writes", 100_000_000, 1_000),
-                value: u32::try_from(sheet.size("value").unwrap_or(64)).unwrap_or(u32::MAX),
-                ttl: sheet.duration("ttl"),
-                keys: sheet.count("keys", 1).map(|keys| u32::try_from(keys).unwrap_or(u32::MAX)),
-                rate: sheet.count("rate", 1).map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)),
-                steady: sheet.truth("steady").unwrap_or(false),
-                databases: limited("databases", 16, 1) as u16,
-                name,
-                kind,
-            };
-            sheet.end();
-            workloads.push(workload);
-        }
-        workloads
-    }
-
     /// `[fault.NAME]`.
     pub fn faults(&self, root: &Sheet<'_, '_>) -> Vec<Fault> {
         let mut faults = Vec::new();
@@ -274,7 +227,7 @@ impl Axes<'_> {
         self.notes.add(span, mistake.message, nearest(&mistake.word, &candidates));
     }
 
-    fn check_name(&self, name: &str, span: Range<usize>) {
+    pub(super) fn check_name(&self, name: &str, span: Range<usize>) {
         if name.is_empty()
             || name.contains("::")
             || name.contains(|c: char| c.is_whitespace() || c == '@' || c == '*')

@@ -18,6 +18,7 @@ mod name;
 mod sheet;
 mod suites;
 pub mod value;
+mod workload;
 
 pub use diagnose::{Mistake, Mistakes};
 
@@ -165,7 +166,7 @@ pub struct Storage {
 }
 
 /// `[workload.NAME]`: what is written, by how many connections, how fast.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Workload {
     /// Name of the axis value.
     pub name: String,
@@ -189,12 +190,51 @@ pub struct Workload {
     pub steady: bool,
     /// Logical databases that the connections are dealt to in turn.
     pub databases: u16,
+    /// Whether writers send on schedule and read the answers when they come; else a batch waits for its answers.
+    pub open: bool,
+    /// How long is written before the fault strikes, instead of a number of writes.
+    pub duration: Option<Duration>,
+    /// Plain keys that are there before the pressure begins.
+    pub preload: u32,
+    /// Whether rewrites and snapshots follow one another while writers write.
+    pub storm: bool,
+    /// Kinds of workload by weight, for the kind `mixed`.
+    pub mix: Vec<(String, u32)>,
+    /// Version of the protocol that the writers speak, where it is not the server's own default.
+    pub resp: Option<u8>,
+    /// Who the writers and the control connection log in as.
+    pub user: Option<Login>,
 }
 
 impl Workload {
     /// The logical database that a connection works in.
     pub fn database(&self, lane: u16) -> u16 {
         lane % self.databases.max(1)
+    }
+}
+
+/// A name and a password; only the name is ever shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Name of the user.
+    pub name: String,
+    /// Password.
+    pub password: String,
+}
+
+impl Login {
+    /// What stands in a report in place of the password.
+    pub const MASK: &'static str = "***";
+
+    /// A text without the password.
+    pub fn mask(&self, text: &str) -> String {
+        text.replace(&self.password, Self::MASK)
+    }
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}:{}", self.name, Self::MASK)
     }
 }
 

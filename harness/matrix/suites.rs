@@ -157,7 +157,7 @@ pub fn budgets(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Budget> {
 
 /// `[[known]]`.
 pub fn known(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Known> {
-    const SEEN: [&str; 15] = [
+    const SEEN: &[&str] = &[
         "suffix",
         "prefix",
         "hole",
@@ -173,6 +173,13 @@ pub fn known(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Known> {
         "silent-truncation",
         "policy-not-in-force",
         "none",
+        "torn-transaction",
+        "duplicated-effect",
+        "wrong-type",
+        "ttl-drift",
+        "lost-group-state",
+        "lost-function",
+        "lost-promised",
     ];
     let read = |sheet: &Sheet<'_, '_>| {
         let expect = sheet.words("expect");
@@ -181,7 +188,7 @@ pub fn known(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Known> {
                 notes.add(
                     span.clone(),
                     format!("`{word}` is neither a shape nor an anomaly"),
-                    nearest(word, &SEEN),
+                    nearest(word, SEEN),
                 );
             }
         }

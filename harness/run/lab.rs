@@ -142,7 +142,9 @@ impl Lab {
         workload.pipeline = recipe.pipeline.unwrap_or(workload.pipeline);
         fault.steps = recipe.steps.clone().unwrap_or(fault.steps);
         // More pressure: twice the writes at each further attempt.
-        workload.writes = workload.writes.saturating_mul(1 << (attempt - 1).min(8));
+        let more = 1 << (attempt - 1).min(8);
+        workload.writes = workload.writes.saturating_mul(more);
+        workload.duration = workload.duration.map(|duration| duration * more);
         Plan {
             name: matrix.name(case),
             suite: suite.name.clone(),
