@@ -186,7 +186,7 @@ impl Model {
 fn words(said: &[u8]) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut rest = said;
-    let mut line = |rest: &mut &[u8]| {
+    let line = |rest: &mut &[u8]| {
         let end = rest.windows(2).position(|pair| pair == b"\r\n").unwrap();
         let number: usize = std::str::from_utf8(&rest[1..end]).unwrap().parse().unwrap();
         *rest = &rest[end + 2..];
