@@ -306,7 +306,8 @@ impl Scene {
         }
         let shape = preload::load_shape(&self.plan.workload);
         let driver = self.drive(&shape, lanes).await?;
-        let reached = driver.reach(u64::from(shape.writes), WRITE_LIMIT).await;
+        let limit = WRITE_LIMIT + preload::patience(&self.plan.workload);
+        let reached = driver.reach(u64::from(shape.writes), limit).await;
         let done = driver.finish(&mut self.ledger, WRITERS_LIMIT).await;
         self.note("writes", &format!("{} keys before the pressure", done.acked));
         match reached {

@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// Connects to a server, within [`LIMIT`].
+/// Connects to a server, within a limit.
 pub async fn connect(address: &Address) -> io::Result<Box<dyn Stream>> {
     let connecting = async {
         Ok::<Box<dyn Stream>, io::Error>(match address {

@@ -127,7 +127,7 @@ pub struct Lists {
 }
 
 impl Lists {
-    /// With these scripts, each of [`UNIT`] ops of which the first pushes.
+    /// With these scripts, each of a whole unit of ops of which the first pushes.
     pub fn shared(units: Units<Script>, spec: &matrix::Workload, seed: u64) -> Arc<dyn Workload> {
         Arc::new(Self { units, seed, size: spec.value })
     }
@@ -166,7 +166,11 @@ impl Workload for Lists {
 
     /// A command that waited in vain took nothing.
     fn acknowledges(&self, lane: u16, seq: u32, reply: Reply<'_>) -> bool {
-        !matches!(reply, Reply::Error(_)) && !(self.waits(lane, seq) && reply == Reply::Nil)
+        match reply {
+            Reply::Error(_) => false,
+            Reply::Nil => !self.waits(lane, seq),
+            _ => true,
+        }
     }
 
     fn unit(&self) -> u32 {

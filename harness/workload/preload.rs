@@ -1,6 +1,7 @@
 //! `preload`: plain keys that are there before the pressure begins, so that files are large and loading takes its time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::mixed::Mixed;
 use super::{Workload, single};
@@ -12,6 +13,14 @@ pub const LANES: u16 = 2;
 const PIPELINE: u32 = 2_000;
 /// Size of a value in bytes.
 const VALUE: u32 = 64;
+
+/// What each key adds to the longest waits: to write it, to load it, to read it back on a machine that is busy.
+const PATIENCE: Duration = Duration::from_micros(200);
+
+/// How much longer than usual a load may take, a start, or the whole trial.
+pub fn patience(spec: &matrix::Workload) -> Duration {
+    PATIENCE * spec.preload
+}
 
 /// The workload with lanes for the preload behind its own.
 pub fn beside(workload: Arc<dyn Workload>, spec: &matrix::Workload, seed: u64) -> Arc<dyn Workload> {
