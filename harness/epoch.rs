@@ -1,5 +1,6 @@
 //! One epoch judged: the writes up to a death, what the next start showed of them, and the promise.
 
+use crate::contract::table::EVERYSEC_WINDOW;
 use crate::contract::{self, Circumstances, TrialFacts};
 use crate::fault::scene::{Draft, Recovery, describe};
 use crate::fault::{Scene, Trouble};
@@ -106,6 +107,8 @@ pub async fn judge(
 fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumstances {
     let first = &draft.deaths[0];
     let config = draft.config.clone();
+    let window_us = u64::try_from(EVERYSEC_WINDOW.as_micros()).unwrap_or(u64::MAX);
+    let since_us = draft.settled_us.unwrap_or(first.fault_us.saturating_sub(window_us));
     // A server that did not come back has no effective configuration: what its file asked for stands in.
     let config_after = if matches!(recovery, Recovery::Ready { .. }) {
         scene.config.clone()
@@ -126,6 +129,8 @@ fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumsta
         switched,
         first_rewrite_pending: draft.first_rewrite_pending,
         saved_until_us: draft.saved_until_us,
+        settled_us: draft.settled_us,
+        unsettled: count(scene, |answer| matches!(answer, Answer::Acked { at_us } if at_us >= since_us)),
         fault_us: first.fault_us,
         save_failed: draft.save_failed,
         config,

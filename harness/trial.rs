@@ -174,13 +174,14 @@ fn conclude(plan: &Plan, record: &mut TrialRecord, outcome: Result<(), Trouble>)
     anomalies.sort_unstable();
     anomalies.dedup();
     record.anomalies = anomalies;
-    if let Some(worst) = epochs.iter().max_by_key(|epoch| weight(epoch)) {
+    // Of equals the first life speaks: it is the one that the fault was made for.
+    if let Some(worst) = epochs.iter().rev().max_by_key(|epoch| weight(epoch)) {
         record.shape = worst.shape;
         record.verdict = worst.verdict;
         record.promise.clone_from(&worst.promise);
         record.message.clone_from(&worst.message);
         if worst.verdict == Verdict::Kept
-            && let Some(lossy) = epochs.iter().max_by_key(|epoch| epoch.lost + epoch.lost_baseline)
+            && let Some(lossy) = epochs.iter().rev().max_by_key(|epoch| epoch.lost + epoch.lost_baseline)
         {
             record.shape = lossy.shape;
             record.promise.clone_from(&lossy.promise);

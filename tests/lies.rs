@@ -31,6 +31,7 @@ fn workload(kind: &str) -> Workload {
         ttl: None,
         keys: Some(12),
         rate: None,
+        steady: false,
     }
 }
 

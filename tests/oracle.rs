@@ -135,7 +135,7 @@ fn what_an_earlier_recovery_showed_must_stay() {
     ];
     for (what, before, now, (lost_baseline, back, corrupt), earliest, anomalies) in rows {
         let loss = see_again(&ops, 2, before, now);
-        let counts = (loss.lost_baseline, loss.deleted_back, loss.corrupt);
+        let counts = (loss.lost_baseline, loss.baseline_back, loss.corrupt);
         assert_eq!(counts, (*lost_baseline, *back, *corrupt), "{what}: {loss:#?}");
         assert_eq!(loss.anomalies, *anomalies, "{what}");
         // The write of this epoch is lost where it is not there.
@@ -145,13 +145,17 @@ fn what_an_earlier_recovery_showed_must_stay() {
 }
 
 #[test]
-fn one_key_that_is_back_counts_once_and_a_delete_of_nothing_says_nothing_of_time() {
+fn what_comes_back_is_told_apart_from_a_rollback_and_says_nothing_of_time() {
     let ops = [set(0, 1, 2), set(0, 11, 12), del(0, 13, 14), set(1, 15, 16)];
     let loss = see_again(&ops, 1, &[GONE, GONE], &[v(0), GONE]);
-    assert_eq!((loss.deleted_back, loss.rolled_back, loss.lost), (1, 0, 3), "{loss:#?}");
+    assert_eq!(
+        (loss.baseline_back, loss.deleted_back, loss.rolled_back, loss.lost),
+        (1, 1, 0, 3),
+        "{loss:#?}"
+    );
     let ops = [set(0, 1, 2), del(0, 11, 12), set(1, 15, 16)];
     let loss = see_again(&ops, 1, &[GONE, GONE], &[v(0), v(2)]);
-    assert_eq!((loss.deleted_back, loss.lost), (1, 0), "{loss:#?}");
+    assert_eq!((loss.baseline_back, loss.deleted_back, loss.lost), (1, 0, 0), "{loss:#?}");
     assert_eq!(loss.anomalies, [Anomaly::Resurrected]);
 }
 

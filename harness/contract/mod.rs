@@ -37,6 +37,12 @@ pub struct Circumstances {
     /// Acknowledgements up to this moment are in a completed save (RDB), in microseconds since
     /// the trial began; `None` when no save of this or an earlier life completed.
     pub saved_until_us: Option<u64>,
+    /// When the server last said that no fsync was in flight, in microseconds since the trial began; `None` when one
+    /// was, or when nobody could ask.
+    pub settled_us: Option<u64>,
+    /// Acknowledged writes that the policy alone may lose to a kill: those since `settled_us`, or of the last
+    /// [`EVERYSEC_WINDOW`](table::EVERYSEC_WINDOW).
+    pub unsettled: u64,
     /// When the fault struck, in microseconds since the trial began.
     pub fault_us: u64,
     /// The server left its data unsaved because an earlier attempt to save failed.

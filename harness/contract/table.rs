@@ -51,6 +51,9 @@ pub const ROWS: &[Row] = &[
         allow: |facts| match (&facts.damage, dying(facts)) {
             // What the policy itself allows and what was cut off add up; only counts can be added.
             (Some(Damage::AofTail { commands }), Allow::Nothing) => Allow::Count(*commands),
+            (Some(Damage::AofTail { commands }), Allow::Window(_)) => {
+                Allow::Count(commands + facts.unsettled)
+            }
             (_, allow) => allow,
         },
         may_refuse: |facts| !yes(facts, "aof-load-truncated", true),
@@ -109,7 +112,7 @@ pub const ROWS: &[Row] = &[
         allow: dying,
         may_refuse: NEVER,
         suffix: true,
-        sentence: "with appendfsync everysec a write waits at most 2 s for an fsync that is in flight",
+        sentence: "with appendfsync everysec a write waits only for an fsync that is in flight, at most 2 s",
         source: "source; run",
     },
     Row {
@@ -167,7 +170,11 @@ pub fn row(facts: &Circumstances) -> Applied {
 fn dying(facts: &Circumstances) -> Allow {
     if aof(facts) {
         let synced = facts.clean_exit || !is(facts, "appendfsync", "everysec");
-        if synced { Allow::Nothing } else { Allow::Window(EVERYSEC_WINDOW) }
+        match facts.settled_us {
+            _ if synced => Allow::Nothing,
+            Some(at_us) => Allow::Window(Duration::from_micros(facts.fault_us.saturating_sub(at_us))),
+            None => Allow::Window(EVERYSEC_WINDOW),
+        }
     } else if facts.clean_exit && saves_at_exit(facts) {
         Allow::Nothing
     } else if rdb(facts) {

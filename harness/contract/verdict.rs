@@ -40,6 +40,9 @@ pub fn judge(
     if loss.expired_back > 0 {
         return broken(format!("{} expired keys are back", loss.expired_back));
     }
+    if loss.baseline_back > 0 {
+        return broken(format!("{} keys hold what an earlier recovery showed gone", loss.baseline_back));
+    }
     let summary = summary(loss, facts);
     if !within(applied.allow, loss, facts) {
         return broken(format!("{summary}; allowed is {}: {}", applied.allow.words(), applied.sentence));
@@ -60,13 +63,13 @@ pub fn judge(
 }
 
 fn within(allow: Allow, loss: &Loss, facts: &Circumstances) -> bool {
-    let gone = loss.lost + loss.lost_baseline + loss.deleted_back;
+    let gone = loss.lost + loss.lost_baseline;
     let since =
         |limit_us: u64| loss.lost_baseline == 0 && loss.earliest_lost_us.is_none_or(|at| at >= limit_us);
     match allow {
         Allow::All => true,
         Allow::Nothing => gone == 0,
-        Allow::Count(count) => loss.lost + loss.lost_baseline <= count,
+        Allow::Count(count) => gone <= count,
         Allow::Window(window) => {
             let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
             since(facts.fault_us.saturating_sub(window_us))

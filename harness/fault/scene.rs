@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
+
 use super::control::{Control, Pulse, ping};
 use super::saves::Saves;
 use super::{Trouble, lab};
@@ -13,7 +15,7 @@ use crate::matrix::Directive;
 use crate::oracle::History;
 use crate::plan::Plan;
 use crate::record::Event;
-use crate::workload::driver::{Done, Driver};
+use crate::workload::driver::{Done, Driver, Stalled};
 use crate::workload::ledger::Ledger;
 use crate::workload::{make, mix};
 
@@ -25,6 +27,8 @@ pub const READY_LIMIT: Duration = Duration::from_secs(30);
 pub const PHASE_LIMIT: Duration = Duration::from_secs(15);
 /// Longest wait for the writes before a fault.
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
+/// Longest wait for a last look before a fault: a server that is busy with itself is not waited for.
+const LOOK_LIMIT: Duration = Duration::from_millis(500);
 /// Longest wait for writers to notice that their server is gone.
 const WRITERS_LIMIT: Duration = Duration::from_secs(2);
 
@@ -93,6 +97,8 @@ pub struct Draft {
     pub saved_until_us: Option<u64>,
     /// The last snapshot failed.
     pub save_failed: bool,
+    /// When the server last said that no fsync was in flight: what it had acknowledged by then is written.
+    pub settled_us: Option<u64>,
     /// Acknowledged in this epoch when the fault struck.
     pub acked_before_fault: u64,
     /// What the writers had done in the end.
@@ -232,8 +238,30 @@ impl Scene {
             self.driver = Some(driver);
         }
         let driver = self.driver.as_ref().expect("a driver was just made");
-        let reached = driver.reach(driver.acked() + target, WRITE_LIMIT).await;
-        reached.map_err(|stalled| Trouble::NoPressure(stalled.to_string()))
+        match driver.reach(driver.acked() + target, WRITE_LIMIT).await {
+            Ok(()) => Ok(()),
+            Err(stalled) => Err(self.explain(&stalled).await),
+        }
+    }
+
+    /// Why writes stalled: a server that ends by itself or refuses writes is the lab's trouble (a full disk, say), a
+    /// slow one has met too little pressure.
+    async fn explain(&mut self, stalled: &Stalled) -> Trouble {
+        let exit = match stalled.alive {
+            0 => self.instance.exited(EXIT_LIMIT / 10).await.ok().flatten(),
+            _ => None,
+        };
+        match exit {
+            Some(exit) => {
+                let log = self.instance.log_tail(2).await.join(" | ");
+                Trouble::Lab(format!(
+                    "the server ended by itself while it was written to ({}); log: {log}",
+                    describe(exit)
+                ))
+            }
+            None if stalled.refusal.is_some() => Trouble::Lab(stalled.to_string()),
+            None => Trouble::NoPressure(stalled.to_string()),
+        }
     }
 
     /// Marks the moment of a fault, at a moment that the seed chooses within the next milliseconds.
@@ -255,10 +283,24 @@ impl Scene {
             self.draft.saved_until_us = saves.saved_until_us();
             self.draft.save_failed = saves.failed();
         }
+        self.look_at_fsync().await;
         self.note("fault", words);
         let fault_us = self.now_us();
         self.draft.deaths.push(DeathFact { words: words.into(), death, fault_us, exit: None });
         Ok(())
+    }
+
+    /// Asks whether an fsync is in flight. Without one, everything that was acknowledged before the question has been
+    /// written: a write is postponed only while an fsync is pending, and only the thread that answers begins one.
+    pub async fn look_at_fsync(&mut self) {
+        let everysec = self.config.get("appendfsync").is_some_and(|value| value == "everysec")
+            && self.config.get("appendonly").is_some_and(|value| value == "yes");
+        let (true, false, Some(mut control)) = (everysec, self.paused, self.control.clone()) else { return };
+        let asked_us = self.now_us();
+        let answer = timeout(LOOK_LIMIT, control.info("persistence")).await;
+        let idle =
+            matches!(&answer, Ok(Ok(info)) if info.get("aof_pending_bio_fsync").is_some_and(|n| n == "0"));
+        self.draft.settled_us = idle.then_some(asked_us);
     }
 
     /// Notes how the server ended, and collects the writers. `None` means that it lives on past the limit.

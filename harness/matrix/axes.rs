@@ -204,6 +204,7 @@ impl Axes<'_> {
                 ttl: sheet.duration("ttl"),
                 keys: sheet.count("keys", 1).map(|keys| u32::try_from(keys).unwrap_or(u32::MAX)),
                 rate: sheet.count("rate", 1).map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)),
+                steady: sheet.truth("steady").unwrap_or(false),
                 name,
                 kind,
             };

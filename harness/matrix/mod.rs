@@ -181,6 +181,8 @@ pub struct Workload {
     pub keys: Option<u32>,
     /// Writes per second over all connections; as fast as they are answered when absent.
     pub rate: Option<u32>,
+    /// Whether the rate holds to the end; else writers sprint towards the fault.
+    pub steady: bool,
 }
 
 /// How the server is launched.

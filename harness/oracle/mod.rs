@@ -121,8 +121,10 @@ pub struct Loss {
     pub refused: u64,
     /// Keys gone because their time was up.
     pub expired: u64,
-    /// Keys that hold a value although their last acknowledged op deleted it, or although the baseline held it no more.
+    /// Keys that hold a value although their last acknowledged op deleted it.
     pub deleted_back: u64,
+    /// Keys that hold a value which an earlier recovery showed gone or rolled back.
+    pub baseline_back: u64,
     /// Keys that hold a value long after its time was up.
     pub expired_back: u64,
     /// Keys whose bytes nobody wrote there, and keys that nobody wrote.
@@ -191,7 +193,7 @@ pub fn judge(history: &dyn History, baseline: &Survey, observed: &Survey, clock:
         (loss.lost > 0 || loss.lost_baseline > 0, Anomaly::Lost),
         (loss.rolled_back > 0, Anomaly::RolledBack),
         (loss.lost_baseline > 0, Anomaly::SecondRestartLoss),
-        (loss.deleted_back > 0 || loss.expired_back > 0, Anomaly::Resurrected),
+        (loss.deleted_back + loss.baseline_back + loss.expired_back > 0, Anomaly::Resurrected),
         (loss.corrupt > 0, Anomaly::Corrupt),
     ];
     seen.extend(classes.iter().filter(|(there, _)| *there).map(|(_, anomaly)| *anomaly));
@@ -251,7 +253,10 @@ fn count_key(
             loss.earliest_lost_us = Some(0);
             note(loss, Anomaly::SecondRestartLoss, lane, key, seq, seen);
         }
-        Kind::BaselineBack => note(loss, Anomaly::Resurrected, lane, key, None, seen),
+        Kind::BaselineBack => {
+            loss.baseline_back += 1;
+            note(loss, Anomaly::Resurrected, lane, key, None, seen);
+        }
     }
     let (kept, gone) = ops.split_at(fate.longest as usize);
     let visible = fate.shortest as usize;
@@ -274,8 +279,7 @@ fn count_key(
         return;
     }
     let undone = last_lost.filter(|_| matches!(seen, Cell::Version(_))).map(|(_, effect)| effect);
-    let deleted = undone == Some(Effect::Delete);
-    loss.deleted_back += u64::from(deleted || fate.kind == Kind::BaselineBack);
+    loss.deleted_back += u64::from(undone == Some(Effect::Delete));
     loss.rolled_back += u64::from(matches!(undone, Some(Effect::Set { .. })));
     if let Some((seq, _)) = last_lost {
         let anomaly = match undone {

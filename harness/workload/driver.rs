@@ -19,10 +19,14 @@ use crate::matrix;
 
 /// Longest wait for a connection to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// Writers stop pacing themselves from this share of the target on, so that the fault meets a server that is
+/// Writers that are not steady stop pacing themselves from this share of the target on, so that the fault meets a server that is
 /// busy, and take it up again past the second share, so that a slow death costs no endless ledger.
 const SPRINT_FROM_PERCENT: u64 = 70;
 const SPRINT_TO_PERCENT: u64 = 150;
+/// A server that acknowledges nothing for this long will not begin to.
+const SILENCE_LIMIT: Duration = Duration::from_secs(15);
+/// Rest of a lane whose whole batch was refused.
+const REFUSED_REST: Duration = Duration::from_millis(2);
 /// Pace past the sprint when the workload has none, in writes per second.
 const CRUISE: u32 = 5_000;
 
@@ -54,8 +58,11 @@ struct Shared {
     pipeline: u32,
     size: u32,
     rate: Option<u32>,
+    steady: bool,
     acked: Cell<u64>,
     last_ack_us: Cell<u64>,
+    /// The newest error reply.
+    refusal: RefCell<Option<String>>,
     target: Cell<u64>,
     reached: Notify,
     stop: Cell<bool>,
@@ -80,7 +87,8 @@ pub struct Done {
 
 /// The writers stopped making progress.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{acked} of {target} writes were acknowledged within {} s, {alive} connections alive", limit.as_secs_f32())]
+#[error("{acked} of {target} writes were acknowledged within {} s, {alive} connections alive{}", waited.as_secs(),
+    refusal.as_ref().map(|text| format!("; the server answered: {text}")).unwrap_or_default())]
 pub struct Stalled {
     /// Acknowledged so far.
     pub acked: u64,
@@ -89,7 +97,9 @@ pub struct Stalled {
     /// Connections that still write.
     pub alive: u16,
     /// How long was waited.
-    pub limit: Duration,
+    pub waited: Duration,
+    /// The newest error reply, where writes were refused.
+    pub refusal: Option<String>,
 }
 
 impl Driver {
@@ -114,8 +124,10 @@ impl Driver {
             pipeline: spec.pipeline.max(1),
             size: spec.value,
             rate: spec.rate,
+            steady: spec.steady,
             acked: Cell::new(0),
             last_ack_us: Cell::new(0),
+            refusal: RefCell::new(None),
             target: Cell::new(u64::MAX),
             reached: Notify::new(),
             stop: Cell::new(false),
@@ -137,14 +149,23 @@ impl Driver {
     /// Waits until `target` writes of this life are acknowledged; writers go on afterwards.
     pub async fn reach(&self, target: u64, limit: Duration) -> Result<(), Stalled> {
         self.shared.target.set(target);
-        let waiting = async {
-            while self.acked() < target && self.shared.alive.get() > 0 {
-                self.shared.reached.notified().await;
+        let began = Instant::now();
+        let mut acked = self.acked();
+        let mut progress = Instant::now();
+        while acked < target && self.shared.alive.get() > 0 && began.elapsed() < limit {
+            // A notice comes with the last write of the target; the time-out is a look in between.
+            let _ = timeout(SILENCE_LIMIT / 5, self.shared.reached.notified()).await;
+            if self.acked() > acked {
+                (acked, progress) = (self.acked(), Instant::now());
+            } else if progress.elapsed() > SILENCE_LIMIT {
+                break;
             }
-        };
-        let _ = timeout(limit, waiting).await;
-        let (acked, alive) = (self.acked(), self.shared.alive.get());
-        if acked >= target { Ok(()) } else { Err(Stalled { acked, target, alive, limit }) }
+        }
+        if acked >= target {
+            return Ok(());
+        }
+        let (alive, refusal) = (self.shared.alive.get(), self.shared.refusal.borrow().clone());
+        Err(Stalled { acked, target, alive, waited: began.elapsed(), refusal })
     }
 
     /// Ends every writer and puts the lanes back. Writers whose connection broke have ended
@@ -217,20 +238,23 @@ async fn batches(shared: &Shared, lane: u16, mut stream: Box<dyn Stream>) -> io:
         }
         written += u64::from(shared.pipeline);
         stream.write_all(&out).await?;
-        answers(shared, ledger, first, &mut stream, &mut input).await?;
+        if answers(shared, ledger, first, &mut stream, &mut input).await? == 0 {
+            tokio::time::sleep(REFUSED_REST).await;
+        }
     }
     Ok(())
 }
 
-/// Reads the answers to one batch.
+/// Reads the answers to one batch; how many of them acknowledge.
 async fn answers(
     shared: &Shared,
     ledger: &RefCell<Lane>,
     first: u32,
     stream: &mut Box<dyn Stream>,
     input: &mut Vec<u8>,
-) -> io::Result<()> {
+) -> io::Result<u64> {
     let mut next = first;
+    let mut total = 0;
     while next < first + shared.pipeline {
         if stream.read_buf(input).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -246,11 +270,15 @@ async fn answers(
                     ledger.acknowledged(next, now);
                     acked += 1;
                 }
-                Reply::Error => ledger.refused(next),
+                Reply::Error(text) => {
+                    ledger.refused(next);
+                    shared.refusal.replace(Some(String::from_utf8_lossy(text).into_owned()));
+                }
             }
             next += 1;
         }
         input.drain(..used);
+        total += acked;
         if acked > 0 {
             shared.last_ack_us.set(now);
             shared.acked.set(shared.acked.get() + acked);
@@ -259,7 +287,7 @@ async fn answers(
             }
         }
     }
-    Ok(())
+    Ok(total)
 }
 
 /// Waits until the lane may send its next batch.
@@ -267,6 +295,7 @@ async fn pace(shared: &Shared, started: Instant, written: u64) {
     let (acked, target) = (shared.acked.get(), shared.target.get());
     let share = acked.saturating_mul(100) / target.max(1);
     let rate = match shared.rate {
+        Some(rate) if shared.steady => Some(rate),
         _ if (SPRINT_FROM_PERCENT..SPRINT_TO_PERCENT).contains(&share) => None,
         None if share < SPRINT_FROM_PERCENT => None,
         rate => Some(rate.unwrap_or(CRUISE).max(1)),

@@ -3,11 +3,11 @@
 
 /// One answer to a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
+pub enum Reply<'a> {
     /// The write was acknowledged.
     Done,
-    /// The server answered with an error.
-    Error,
+    /// The server answered with an error: its text.
+    Error(&'a [u8]),
 }
 
 /// Bytes that are no reply to a write: the server does not speak the protocol.
@@ -17,11 +17,11 @@ pub struct Garbled(pub String);
 
 /// Takes the first whole reply off `bytes`: the reply and its length; `None` when more must be read.
 /// Writes are answered with simple strings, integers, errors and (bulk) nil only.
-pub fn next(bytes: &[u8]) -> Result<Option<(Reply, usize)>, Garbled> {
+pub fn next(bytes: &[u8]) -> Result<Option<(Reply<'_>, usize)>, Garbled> {
     let Some(end) = bytes.iter().position(|&b| b == b'\n') else { return Ok(None) };
     let reply = match bytes[0] {
         b'+' | b':' | b'$' | b'_' => Reply::Done,
-        b'-' => Reply::Error,
+        b'-' => Reply::Error(bytes[1..end].trim_ascii_end()),
         _ => return Err(Garbled(String::from_utf8_lossy(&bytes[..end.min(60)]).into_owned())),
     };
     Ok(Some((reply, end + 1)))
@@ -39,7 +39,7 @@ mod tests {
             seen.push(reply);
             bytes = &bytes[length..];
         }
-        assert_eq!(seen, [Reply::Done, Reply::Done, Reply::Error]);
+        assert_eq!(seen, [Reply::Done, Reply::Done, Reply::Error(b"MISCONF no")]);
         assert_eq!(bytes, b"+O");
         assert!(next(b"HTTP/1.1 400\r\n").is_err());
     }
