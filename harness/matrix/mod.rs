@@ -7,6 +7,7 @@ use std::time::Duration;
 mod axes;
 pub mod conf;
 mod diagnose;
+pub mod directive;
 mod expand;
 pub mod keys;
 mod name;

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnose::{Mistake, nearest};
-use super::keys::{Key, Kind, Table};
+use super::keys::{Key, Kind, Others, Table};
 use super::value;
 
 /// Collects mistakes; the reading goes on after each.
@@ -272,7 +272,7 @@ impl<'a, 't> Sheet<'a, 't> {
                 self.notes.add(span, format!("`{name}` is given twice"), Some("leave one out".into()));
             }
         }
-        if self.keys.directives {
+        if self.keys.others != Others::Unknown {
             return;
         }
         for (name, span, _) in self.rest() {

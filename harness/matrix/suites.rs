@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::axes::{check_condition, check_name, directive_values, patterns};
+use super::axes::{check_name, patterns};
 use super::diagnose::nearest;
 use super::keys::{AXES, PROFILES};
 use super::sheet::{Notes, Sheet};
-use super::{Budget, Known, Matrix, Override, Rule, Suite, When};
+use super::{Budget, Known, Matrix, Override, Rule, Suite, When, directive};
 use crate::glob;
 
 /// A suite as it was read.
@@ -177,8 +177,8 @@ fn when(sheet: &Sheet<'_, '_>, key: &'static str, names: &Names<'_>, notes: &Not
         .rest()
         .into_iter()
         .map(|(name, span, value)| {
-            check_condition(&name, span, notes);
-            let values = directive_values(&name, value, notes);
+            directive::check_condition(&name, span, notes);
+            let values = directive::values(&name, value, notes);
             (name, values.into_iter().map(|(text, _)| text).collect())
         })
         .collect();

@@ -34,7 +34,7 @@ const CRUISE: u32 = 5_000;
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// Connects to a server, within [`CONNECT_LIMIT`].
+/// Connects to a server, within `CONNECT_LIMIT`.
 pub async fn connect(address: &Address) -> io::Result<Box<dyn Stream>> {
     let connecting = async {
         Ok::<Box<dyn Stream>, io::Error>(match address {

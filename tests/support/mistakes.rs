@@ -125,6 +125,7 @@ pub const SAMPLES: &[Sample] = &[
     ("a directive with a fraction", "appendonly = \"yes\"", "appendonly = \"yes\"\nhz = 1.5", true),
     ("a value that the directive cannot have", "appendfsync = \"everysec\"", "appendfsync = \"everysecond\"", true),
     ("a save point that is none", "save = [\"900 1\", \"300 10\"]", "save = [\"900 1\", \"300\"]", true),
+    ("a directive without a value", "save = \"\"", "save = []", true),
     ("save points, and none", "save = [\"900 1\", \"300 10\"]", "save = [\"900 1\", \"\"]", false),
     ("one directive in two spellings", "appendonly = \"yes\"", "appendonly = \"yes\"\nAppendOnly = \"no\"", false),
     ("two values where one counts", "appendfsync = \"everysec\"", "appendfsync = [\"everysec\", \"no\"]", true),
