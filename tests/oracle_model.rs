@@ -46,7 +46,6 @@ struct Finding {
     expired: u64,
     rolled_back: u64,
     deleted_back: u64,
-    baseline_back: u64,
     expired_back: u64,
     shape: Shape,
     anomalies: BTreeSet<Anomaly>,
@@ -178,7 +177,6 @@ fn brute_force(story: &Story) -> Finding {
         expired: 0,
         rolled_back: 0,
         deleted_back: 0,
-        baseline_back: 0,
         expired_back: 0,
         shape: shape(&keys, choice),
         anomalies: BTreeSet::new(),
@@ -200,8 +198,7 @@ fn brute_force(story: &Story) -> Finding {
             .filter(|_| matches!(key.seen, Cell::Version(_)));
         let deleted = undone.is_some_and(|(op, ..)| op.effect == Effect::Delete);
         finding.rolled_back += u64::from(undone.is_some() && !deleted);
-        finding.deleted_back += u64::from(deleted);
-        finding.baseline_back += u64::from(key.lapse == Lapse::BaselineBack);
+        finding.deleted_back += u64::from(deleted || key.lapse == Lapse::BaselineBack);
         if let Cell::Version(seq) = key.seen {
             let lane = index as u16 / story.script.keys as u16;
             let op = story.script.op(lane, seq);
@@ -215,7 +212,7 @@ fn brute_force(story: &Story) -> Finding {
         (finding.lost + finding.lost_baseline > 0, Anomaly::Lost),
         (finding.rolled_back > 0, Anomaly::RolledBack),
         (finding.hole, Anomaly::Hole),
-        (finding.deleted_back + finding.baseline_back + finding.expired_back > 0, Anomaly::Resurrected),
+        (finding.deleted_back + finding.expired_back > 0, Anomaly::Resurrected),
         (finding.corrupt > 0, Anomaly::Corrupt),
         (finding.lost_baseline > 0, Anomaly::SecondRestartLoss),
     ]
@@ -294,8 +291,7 @@ fn check(story: &Story) -> Result<(), TestCaseError> {
         lost_baseline: loss.lost_baseline,
         expired: loss.expired,
         rolled_back: loss.rolled_back,
-        deleted_back: loss.deleted_back,
-        baseline_back: loss.baseline_back,
+        deleted_back: loss.deleted_back + loss.baseline_back,
         expired_back: loss.expired_back,
         shape: loss.shape,
         anomalies: loss.anomalies.iter().copied().collect(),

@@ -37,6 +37,21 @@ pub fn judge(
     if loss.corrupt > 0 {
         return broken(format!("{} keys hold bytes that nobody wrote there", loss.corrupt));
     }
+    if loss.wrong_type > 0 {
+        return broken(format!("{} keys are of another type than was ever written", loss.wrong_type));
+    }
+    if loss.duplicated > 0 {
+        return broken(format!("{} keys hold the effect of a write more than once", loss.duplicated));
+    }
+    if loss.torn > 0 {
+        return broken(format!("{} transactions survived in part", loss.torn));
+    }
+    if loss.promised > 0 && facts.damage.is_none() && !facts.data_dropped && !facts.switched {
+        return broken(format!("lost {} writes that WAITAOF had answered for", loss.promised));
+    }
+    if loss.drifted > 0 {
+        return broken(format!("{} keys will expire at another time than was asked for", loss.drifted));
+    }
     if loss.expired_back > 0 {
         return broken(format!("{} expired keys are back", loss.expired_back));
     }

@@ -32,7 +32,7 @@ impl Axes<'_> {
                 binary: sheet.string("binary"),
                 version: sheet.string("version"),
                 package: sheet.table("package").and_then(|table| self.package(&table)),
-                config: self.config(&sheet),
+                base: self.config(&sheet),
                 directives: self.directives_of(&sheet, "set"),
                 name,
             };
@@ -78,11 +78,11 @@ impl Axes<'_> {
         let mut policies = Vec::new();
         for (name, span, sheet) in root.named("persistence") {
             self.check_name(&name, span);
-            let config = self.config(&sheet);
+            let base = self.config(&sheet);
             let servers = patterns(&sheet, "servers", known, self.notes);
             let directives = directive::read(&sheet, self.notes);
             sheet.end();
-            policies.push(Persistence { name, config, directives, servers });
+            policies.push(Persistence { name, base, directives, servers });
         }
         policies
     }
@@ -189,18 +189,19 @@ impl Axes<'_> {
         check_name(name, span, self.notes);
     }
 
-    fn config(&self, sheet: &Sheet<'_, '_>) -> Option<std::path::PathBuf> {
-        let path = self.folder.join(sheet.string("config")?);
-        let span = sheet.value("config").map_or(sheet.span.clone(), |value| value.span());
-        match std::fs::read_to_string(&path) {
-            Err(error) => self.notes.add(span, format!("failed to read {}: {error}", path.display()), None),
-            Ok(text) => {
-                if let Err(error) = conf::parse(&text) {
-                    self.notes.add(span, format!("{}: {error}", path.display()), None);
-                }
-            }
-        }
-        Some(path)
+    /// The lines of the redis.conf that a table names.
+    fn config(&self, sheet: &Sheet<'_, '_>) -> Vec<Directive> {
+        let Some(file) = sheet.string("config") else { return Vec::new() };
+        let path = self.folder.join(file);
+        let lines = match std::fs::read_to_string(&path) {
+            Err(error) => Err(format!("failed to read {}: {error}", path.display())),
+            Ok(text) => conf::parse(&text).map_err(|error| format!("{}: {error}", path.display())),
+        };
+        lines.unwrap_or_else(|message| {
+            let span = sheet.value("config").map_or(sheet.span.clone(), |value| value.span());
+            self.notes.add(span, message, None);
+            Vec::new()
+        })
     }
 
     fn directives_of(&self, sheet: &Sheet<'_, '_>, key: &'static str) -> Vec<Directive> {

@@ -95,6 +95,17 @@ pub const SEEN: &[&str] = &[
     "stuck-loading",
     "silent-truncation",
     "policy-not-in-force",
+    "torn-transaction",
+    "duplicated-effect",
+    "wrong-type",
+    "ttl-drift",
+    "lost-group-state",
+    "lost-function",
+    "lost-promised",
+    "silent-empty-start",
+    "needs-manual-repair",
+    "shutdown-refused",
+    "false-success",
 ];
 
 const PICK: &str = "Names or patterns with `*`; `!pattern` takes some out again; all when absent.";

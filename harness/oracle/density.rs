@@ -12,6 +12,9 @@ pub fn fill(history: &dyn History, lanes: &[Lane], clock: &Clock, loss: &mut Los
     for lane in 0..history.lanes() {
         for seq in history.span(lane) {
             let op = history.op(lane, seq);
+            if op.answer == Answer::Skipped {
+                continue;
+            }
             from_us = from_us.min(op.sent_us);
             if let Answer::Acked { at_us } = op.answer {
                 to_us = to_us.max(at_us);
@@ -29,7 +32,10 @@ pub fn fill(history: &dyn History, lanes: &[Lane], clock: &Clock, loss: &mut Los
         for (key, fate) in (0..).zip(fates) {
             let ops = chains.ops(key);
             for (position, &seq) in (0..).zip(ops) {
-                if let Answer::Acked { at_us } = history.op(lane, seq).answer {
+                let op = history.op(lane, seq);
+                if let Answer::Acked { at_us } = op.answer
+                    && op.key == key
+                {
                     let bucket = ((at_us - from_us) / loss.bucket_us).min(BUCKETS - 1) as usize;
                     loss.ack_density[bucket] += 1;
                     let lost =

@@ -58,6 +58,7 @@ fn acknowledged(history: &dyn History, lanes: &[Lane]) -> Vec<Write> {
             for (position, &seq) in (0..).zip(ops) {
                 let op = history.op(lane, seq);
                 if let Answer::Acked { at_us } = op.answer
+                    && op.key == key
                     && !fate.is_vacuous(history, lane, ops, position as usize)
                 {
                     writes.push(Write {

@@ -11,8 +11,8 @@ use super::{Run, Stop, interrupt};
 use crate::engine::Engine;
 use crate::fault::scene::READY_LIMIT;
 use crate::journal::{Journal, JournalError};
-use crate::matrix::{self, Case, Directive, Matrix};
-use crate::plan::Plan;
+use crate::matrix::{Case, Matrix};
+use crate::plan::{Builds, Plan};
 use crate::progress::Progress;
 use crate::record::{RunFacts, TrialRecord, Verdict};
 use crate::server::{Build, Unavailable};
@@ -25,9 +25,8 @@ const TRIAL_LIMIT: Duration = Duration::from_secs(120);
 pub(super) struct Lab {
     matrix: Arc<Matrix>,
     builds: Vec<Result<Arc<Build>, Unavailable>>,
+    by_name: Arc<Builds>,
     engine: Arc<dyn Engine>,
-    /// Lines of config files, by server and policy.
-    bases: Bases,
     journal: Journal,
     journal_trouble: Mutex<Option<String>>,
     progress: Progress,
@@ -35,13 +34,12 @@ pub(super) struct Lab {
     began: Instant,
     attempts: u32,
     next: AtomicU64,
-    run: String,
     repro: String,
     inconclusive_fails: bool,
 }
 
 impl Lab {
-    /// Opens the journal and reads the config files.
+    /// Opens the journal.
     pub(super) fn open(run: &Run, watched: bool) -> Result<Self, Stop> {
         let journal = Journal::create(&run.folder, &run.facts).map_err(|error| {
             Stop::lab(format!("{error}; set OUTLAST_REPORTS to a folder that can be written"))
@@ -50,15 +48,16 @@ impl Lab {
             progress: Progress::new(run.cases.len() as u64, watched),
             matrix: run.matrix.clone(),
             builds: run.builds.clone(),
+            by_name: Arc::new(
+                run.matrix.servers.iter().map(|server| server.name.clone()).zip(run.builds.clone()).collect(),
+            ),
             engine: run.engine.clone(),
-            bases: bases(&run.matrix)?,
             journal,
             journal_trouble: Mutex::new(None),
             home: run.home.folder.clone(),
             began: run.began,
             attempts: run.settings.attempts,
             next: AtomicU64::new(0),
-            run: run.home.id.clone(),
             repro: repro_prefix(run.engine.name(), &run.matrix.file),
             inconclusive_fails: run.settings.inconclusive_fails,
         })
@@ -114,6 +113,7 @@ impl Lab {
             suite: suite.name.clone(),
             server: matrix.servers[usize::from(case.server)].clone(),
             build: self.builds[usize::from(case.server)].clone().unwrap_or_default(),
+            builds: self.by_name.clone(),
             persistence: matrix.persistences[usize::from(case.persistence)].clone(),
             storage: matrix.storages[usize::from(case.storage)].clone(),
             workload,
@@ -124,9 +124,9 @@ impl Lab {
             limit: matrix.run.trial_timeout.unwrap_or(TRIAL_LIMIT),
             ready: matrix.run.ready_timeout.unwrap_or(READY_LIMIT),
             folder: self.home.join(format!("{number:x}")),
-            id: format!("{}-{number:x}", self.run),
+            id: format!("{number:x}"),
             matrix: matrix.clone(),
-            base: self.bases.of(case),
+            base: matrix.base(case),
         }
     }
 
@@ -156,44 +156,6 @@ fn unavailable(plan: &Plan, missing: &Unavailable, engine: &str) -> TrialRecord 
         started_at: jiff::Timestamp::now().to_string(),
         ..TrialRecord::default()
     }
-}
-
-/// Config files of servers and policies, read once.
-#[derive(Default)]
-struct Bases {
-    servers: Vec<Vec<Directive>>,
-    persistences: Vec<Vec<Directive>>,
-}
-
-impl Bases {
-    fn of(&self, case: Case) -> Vec<Directive> {
-        let (server, policy) =
-            (&self.servers[usize::from(case.server)], &self.persistences[usize::from(case.persistence)]);
-        let mut lines: Vec<_> = server
-            .iter()
-            .filter(|line| policy.iter().all(|newer| newer.name != line.name))
-            .cloned()
-            .collect();
-        lines.extend(policy.iter().cloned());
-        lines
-    }
-}
-
-fn bases(matrix: &Matrix) -> Result<Bases, Stop> {
-    let read = |file: &Option<PathBuf>| -> Result<Vec<Directive>, Stop> {
-        let Some(path) = file else { return Ok(Vec::new()) };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Stop::usage(format!("failed to read {}: {error}", path.display())))?;
-        matrix::conf::parse(&text).map_err(|error| Stop::usage(format!("{}: {error}", path.display())))
-    };
-    Ok(Bases {
-        servers: matrix.servers.iter().map(|server| read(&server.config)).collect::<Result<_, _>>()?,
-        persistences: matrix
-            .persistences
-            .iter()
-            .map(|policy| read(&policy.config))
-            .collect::<Result<_, _>>()?,
-    })
 }
 
 /// The command line that runs one trial again, up to its name.

@@ -1,4 +1,7 @@
 //! One run: settings, servers, engine, trials, reports, exit code.
+//!
+//! In order: the matrix is loaded and the trials are selected; servers and engine are prepared, once for all; the
+//! trials run on threads that share a lab; the journal is closed and the reports are made from it.
 
 mod interrupt;
 mod lab;

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -13,7 +14,7 @@ use tokio::time::timeout;
 
 use super::ledger::{Lane, Ledger};
 use super::reply::{self, Reply};
-use super::{Workload, value};
+use super::{Workload, command};
 use crate::engine::Address;
 use crate::matrix;
 
@@ -34,7 +35,7 @@ const CRUISE: u32 = 5_000;
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// Connects to a server, within `CONNECT_LIMIT`.
+/// Connects to a server, or gives up within seconds.
 pub async fn connect(address: &Address) -> io::Result<Box<dyn Stream>> {
     let connecting = async {
         Ok::<Box<dyn Stream>, io::Error>(match address {
@@ -51,12 +52,10 @@ pub async fn connect(address: &Address) -> io::Result<Box<dyn Stream>> {
 
 /// What all lanes share. One thread drives a trial, so cells do.
 struct Shared {
-    workload: Rc<dyn Workload>,
+    workload: Arc<dyn Workload>,
     lanes: Vec<RefCell<Lane>>,
     began: Instant,
-    seed: u64,
     pipeline: u32,
-    size: u32,
     rate: Option<u32>,
     steady: bool,
     acked: Cell<u64>,
@@ -107,22 +106,23 @@ impl Driver {
     pub async fn start(
         address: &Address,
         spec: &matrix::Workload,
-        seed: u64,
         began: Instant,
         ledger: &mut Ledger,
     ) -> io::Result<Self> {
         let mut streams = Vec::new();
-        for _ in 0..ledger.lanes.len() {
-            streams.push(connect(address).await?);
+        for lane in 0..ledger.lanes.len() {
+            let mut stream = connect(address).await?;
+            greet(&*ledger.workload, lane as u16, &mut stream).await?;
+            streams.push(stream);
         }
+        let unit = ledger.workload.unit();
+        ledger.lanes.iter_mut().for_each(|lane| lane.align(unit, micros(began)));
         let lanes = ledger.lanes.iter_mut().map(|lane| RefCell::new(std::mem::take(lane))).collect();
         let shared = Rc::new(Shared {
-            workload: Rc::new(Borrowed(ledger.workload.clone())),
+            workload: ledger.workload.clone(),
             lanes,
             began,
-            seed,
             pipeline: spec.pipeline.max(1),
-            size: spec.value,
             rate: spec.rate,
             steady: spec.steady,
             acked: Cell::new(0),
@@ -194,16 +194,33 @@ impl Driver {
     }
 }
 
-/// A workload behind two kinds of pointer: the ledger may leave the thread, the driver may not.
-struct Borrowed(std::sync::Arc<dyn Workload>);
-
-impl Workload for Borrowed {
-    fn plan(&self, lane: u16, seq: u32) -> super::Plan {
-        self.0.plan(lane, seq)
+/// Sends what a connection says before its first op, and reads the answers.
+async fn greet(workload: &dyn Workload, lane: u16, stream: &mut Box<dyn Stream>) -> io::Result<()> {
+    let mut out = Vec::new();
+    let greeting = workload.greeting(lane);
+    for words in &greeting {
+        command(&mut out, &words.iter().map(Vec::as_slice).collect::<Vec<_>>());
     }
-    fn keys(&self, ops: u32) -> u32 {
-        self.0.keys(ops)
+    stream.write_all(&out).await?;
+    let mut input = Vec::new();
+    for words in &greeting {
+        let first = String::from_utf8_lossy(&words[0]).into_owned();
+        let length = loop {
+            match reply::next(&input).map_err(io::Error::other)? {
+                Some((Reply::Error(text), _)) => {
+                    let text = String::from_utf8_lossy(text);
+                    return Err(io::Error::other(format!("{first} was answered with {text}")));
+                }
+                Some((_, length)) => break length,
+                None => {}
+            }
+            if timeout(CONNECT_LIMIT, stream.read_buf(&mut input)).await?? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        };
+        input.drain(..length);
     }
+    Ok(())
 }
 
 async fn write(shared: Rc<Shared>, lane: u16, stream: Box<dyn Stream>) {
@@ -225,9 +242,7 @@ async fn batches(shared: &Shared, lane: u16, mut stream: Box<dyn Stream>) -> io:
         out.clear();
         let first = ledger.borrow().ops();
         for offset in 0..shared.pipeline {
-            let seq = first + offset;
-            let plan = shared.workload.plan(lane, seq);
-            value::encode(shared.seed, lane, seq, plan.key, plan.effect, shared.size, &mut out);
+            shared.workload.encode(lane, first + offset, &mut out);
         }
         let now = micros(shared.began);
         {
@@ -238,7 +253,7 @@ async fn batches(shared: &Shared, lane: u16, mut stream: Box<dyn Stream>) -> io:
         }
         written += u64::from(shared.pipeline);
         stream.write_all(&out).await?;
-        if answers(shared, ledger, first, &mut stream, &mut input).await? == 0 {
+        if answers(shared, lane, first, &mut stream, &mut input).await? == 0 {
             tokio::time::sleep(REFUSED_REST).await;
         }
     }
@@ -248,34 +263,38 @@ async fn batches(shared: &Shared, lane: u16, mut stream: Box<dyn Stream>) -> io:
 /// Reads the answers to one batch; how many of them acknowledge.
 async fn answers(
     shared: &Shared,
-    ledger: &RefCell<Lane>,
+    lane: u16,
     first: u32,
     stream: &mut Box<dyn Stream>,
     input: &mut Vec<u8>,
 ) -> io::Result<u64> {
-    let mut next = first;
-    let mut total = 0;
+    let (mut next, mut total) = (first, 0);
+    let mut awaited = shared.workload.replies(lane, next);
     while next < first + shared.pipeline {
         if stream.read_buf(input).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let now = micros(shared.began);
-        let mut ledger = ledger.borrow_mut();
+        let mut ledger = shared.lanes[usize::from(lane)].borrow_mut();
         let mut used = 0;
         let mut acked = 0;
         while let Some((reply, length)) = reply::next(&input[used..]).map_err(io::Error::other)? {
             used += length;
-            match reply {
-                Reply::Done => {
-                    ledger.acknowledged(next, now);
-                    acked += 1;
-                }
-                Reply::Error(text) => {
-                    ledger.refused(next);
-                    shared.refusal.replace(Some(String::from_utf8_lossy(text).into_owned()));
-                }
+            if let Reply::Error(text) = reply {
+                shared.refusal.replace(Some(String::from_utf8_lossy(text).into_owned()));
+            }
+            awaited -= 1;
+            if awaited > 0 {
+                continue;
+            }
+            if shared.workload.acknowledges(lane, next, reply) {
+                ledger.acknowledged(next, now);
+                acked += 1;
+            } else {
+                ledger.refused(next);
             }
             next += 1;
+            awaited = shared.workload.replies(lane, next);
         }
         input.drain(..used);
         total += acked;

@@ -1,7 +1,7 @@
 //! Keys and values: a value names the op that wrote it and can be checked to the last byte.
 
 use super::mix;
-use crate::oracle::{Cell, Effect};
+use crate::oracle::Cell;
 
 /// `o:<lane>:<key>`.
 pub fn key_name(lane: u16, key: u32) -> String {
@@ -36,38 +36,16 @@ fn value(seed: u64, lane: u16, seq: u32, size: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends an op as a RESP command: `SET key value [PX ms]` or `DEL key`.
-pub fn encode(seed: u64, lane: u16, seq: u32, key: u32, effect: Effect, size: u32, out: &mut Vec<u8>) {
-    let name = key_name(lane, key);
-    match effect {
-        Effect::Delete => command(out, &[b"DEL", name.as_bytes()]),
-        Effect::Set { ttl_us } => {
-            let mut bytes = Vec::with_capacity(size.max(SHORTEST) as usize);
-            value(seed, lane, seq, size, &mut bytes);
-            match ttl_us {
-                None => command(out, &[b"SET", name.as_bytes(), &bytes]),
-                Some(ttl) => {
-                    let ms = (ttl / 1000).max(1).to_string();
-                    command(out, &[b"SET", name.as_bytes(), &bytes, b"PX", ms.as_bytes()]);
-                }
-            }
-        }
-    }
-}
-
-fn command(out: &mut Vec<u8>, words: &[&[u8]]) {
-    out.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
-    for word in words {
-        out.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        out.extend_from_slice(word);
-        out.extend_from_slice(b"\r\n");
-    }
+/// The value of an op; see [`value`].
+pub fn bytes(seed: u64, lane: u16, seq: u32, size: u32) -> Vec<u8> {
+    let mut out = Vec::with_capacity(size.max(SHORTEST) as usize);
+    value(seed, lane, seq, size, &mut out);
+    out
 }
 
 /// Reads a value back: which op of the lane wrote it, if every byte is as that op wrote it.
 /// Whether that op wrote this key is the oracle's question.
-pub fn decode(seed: u64, lane: u16, observed: Option<&[u8]>, scratch: &mut Vec<u8>) -> Cell {
-    let Some(bytes) = observed else { return Cell::Absent };
+pub fn decode(seed: u64, lane: u16, bytes: &[u8], scratch: &mut Vec<u8>) -> Cell {
     let named = bytes.get(..HEADER).and_then(|header| std::str::from_utf8(header).ok()).and_then(|text| {
         let seq = u32::from_str_radix(text.get(4..12)?, 16).ok()?;
         let size = u32::from_str_radix(text.get(12..20)?, 16).ok()?;
@@ -92,24 +70,23 @@ mod tests {
         for size in [0, 21, 22, 29, 30, 64, 512] {
             let mut bytes = Vec::new();
             value(9, 3, 77, size, &mut bytes);
-            assert_eq!(decode(9, 3, Some(&bytes), &mut scratch), Cell::Version(77));
-            assert_eq!(decode(9, 4, Some(&bytes), &mut scratch), Cell::Corrupt, "another lane's value");
+            assert_eq!(decode(9, 3, &bytes, &mut scratch), Cell::Version(77));
+            assert_eq!(decode(9, 4, &bytes, &mut scratch), Cell::Corrupt, "another lane's value");
             for (at, bit) in (0..bytes.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
                 let mut bad = bytes.clone();
                 bad[at] ^= 1 << bit;
                 assert_eq!(
-                    decode(9, 3, Some(&bad), &mut scratch),
+                    decode(9, 3, &bad, &mut scratch),
                     Cell::Corrupt,
                     "bit {bit} of byte {at} of {size}"
                 );
             }
             for cut in 0..bytes.len() {
-                assert_eq!(decode(9, 3, Some(&bytes[..cut]), &mut scratch), Cell::Corrupt, "cut at {cut}");
+                assert_eq!(decode(9, 3, &bytes[..cut], &mut scratch), Cell::Corrupt, "cut at {cut}");
             }
             bytes.push(0);
-            assert_eq!(decode(9, 3, Some(&bytes), &mut scratch), Cell::Corrupt, "one byte too many");
+            assert_eq!(decode(9, 3, &bytes, &mut scratch), Cell::Corrupt, "one byte too many");
         }
-        assert_eq!(decode(9, 3, None, &mut scratch), Cell::Absent);
     }
 
     #[test]

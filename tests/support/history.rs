@@ -150,6 +150,7 @@ fn state_after(script: &Script, ops: &[Executed]) -> Vec<Vec<(Cell, Option<u64>)
         state[usize::from(lane)][op.key as usize] = match op.effect {
             Effect::Set { ttl_us } => (Cell::Version(seq), ttl_us.map(|ttl| at_us + ttl)),
             Effect::Delete => (Cell::Absent, None),
+            Effect::Add | Effect::Promise => unreachable!("these histories neither count nor promise"),
         };
     }
     state
@@ -159,7 +160,7 @@ fn seen_at(state: &[Vec<(Cell, Option<u64>)>], now_us: u64) -> Survey {
     let look = |(cell, until): &(Cell, Option<u64>)| {
         if until.is_none_or(|until| until > now_us) { *cell } else { Cell::Absent }
     };
-    Survey { lanes: state.iter().map(|keys| keys.iter().map(look).collect()).collect(), strangers: 0 }
+    Survey { lanes: state.iter().map(|keys| keys.iter().map(look).collect()).collect(), ..Survey::default() }
 }
 
 fn clock(late: bool) -> Clock {
