@@ -182,7 +182,7 @@ pub struct Epoch {
     pub from_ms: f64,
     /// The fault struck.
     pub fault_ms: f64,
-    /// Acknowledgements over time: [`Epoch::from_ms`] to the last write in equal buckets.
+    /// Acknowledgements over time: from `from_ms` to the last write, in equal buckets.
     pub ack_density: Vec<u32>,
     /// Lost acknowledgements in the same buckets.
     pub lost_density: Vec<u32>,
