@@ -157,7 +157,7 @@ pub fn budgets(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Budget> {
 
 /// `[[known]]`.
 pub fn known(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Known> {
-    const SEEN: [&str; 15] = [
+    const SEEN: [&str; 26] = [
         "suffix",
         "prefix",
         "hole",
@@ -173,6 +173,17 @@ pub fn known(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Known> {
         "silent-truncation",
         "policy-not-in-force",
         "none",
+        "torn-transaction",
+        "duplicated-effect",
+        "wrong-type",
+        "ttl-drift",
+        "lost-group-state",
+        "lost-function",
+        "lost-promised",
+        "silent-empty-start",
+        "needs-manual-repair",
+        "shutdown-refused",
+        "false-success",
     ];
     let read = |sheet: &Sheet<'_, '_>| {
         let expect = sheet.words("expect");
