@@ -6,6 +6,7 @@ use super::diagnose::nearest;
 use super::sheet::{Notes, Sheet, integer, strings};
 use super::{Budget, Known, Matrix, Override, Rule, StorageKind, Suite, When};
 use crate::glob;
+use crate::record::{Anomaly, Shape};
 
 /// Profiles, from the smallest to the largest.
 pub const PROFILES: [&str; 3] = ["quick", "default", "full"];
@@ -157,31 +158,16 @@ pub fn budgets(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Budget> {
 
 /// `[[known]]`.
 pub fn known(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Known> {
-    const SEEN: [&str; 15] = [
-        "suffix",
-        "prefix",
-        "hole",
-        "scattered",
-        "all",
-        "lost",
-        "rolled-back",
-        "resurrected",
-        "corrupt",
-        "second-restart-loss",
-        "refused-to-start",
-        "stuck-loading",
-        "silent-truncation",
-        "policy-not-in-force",
-        "none",
-    ];
+    let shapes = Shape::ALL.iter().map(|shape| shape.as_str());
+    let seen: Vec<_> = shapes.chain(Anomaly::ALL.iter().map(|anomaly| anomaly.as_str())).collect();
     let read = |sheet: &Sheet<'_, '_>| {
         let expect = sheet.words("expect");
         for (word, span) in &expect {
-            if !SEEN.contains(&word.as_str()) {
+            if !seen.contains(&word.as_str()) {
                 notes.add(
                     span.clone(),
                     format!("`{word}` is neither a shape nor an anomaly"),
-                    nearest(word, &SEEN),
+                    nearest(word, &seen),
                 );
             }
         }
