@@ -75,6 +75,7 @@ pub async fn judge(
     let mut anomalies = loss.anomalies.clone();
     anomalies.extend(refused.then_some(Anomaly::RefusedToStart));
     anomalies.extend(stuck.then_some(Anomaly::StuckLoading));
+    anomalies.extend((draft.refusals > 0).then_some(Anomaly::NeedsManualRepair));
     anomalies.extend(truncated.then_some(Anomaly::SilentTruncation));
     add_examples(scene, &loss, record);
     let words: Vec<_> = draft.deaths.iter().map(|death| death.words.as_str()).collect();
@@ -126,7 +127,9 @@ fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumsta
         clean_exit: first.exit.is_some_and(|exit| exit.code == Some(0) && !exit.forced),
         damage: draft.damage.clone(),
         data_dropped: draft.data_dropped,
-        switched,
+        switched: switched || draft.switched_server,
+        repaired: draft.repaired,
+        restored: draft.restored,
         first_rewrite_pending: draft.first_rewrite_pending,
         saved_until_us: draft.saved_until_us,
         settled_us: draft.settled_us,

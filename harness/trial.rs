@@ -123,9 +123,15 @@ async fn act(
     baseline: &mut Survey,
     script: &[Box<dyn Step>],
 ) -> Result<bool, Trouble> {
-    for step in script {
+    for (number, step) in script.iter().enumerate() {
         step.run(scene).await?;
         let Some(recovery) = scene.recovery.take() else { continue };
+        let mended = script.get(number + 1).is_some_and(|next| next.mends());
+        if mended && matches!(recovery, Recovery::Refused { .. }) {
+            // Judged when somebody has laid hands on the files and it was started again.
+            scene.draft.refusals += 1;
+            continue;
+        }
         let up = matches!(recovery, Recovery::Ready { .. });
         let observed = if up { Some(read_back(scene, record).await?) } else { None };
         let epoch = epoch::judge(scene, &recovery, baseline, observed.as_ref(), record).await?;

@@ -150,7 +150,7 @@ async fn data_in_a_folder_or_a_volume_outlives_a_kill_and_its_container() {
         server.start().await.unwrap();
         assert_eq!(server.exited(Duration::from_millis(1)).await.unwrap(), None);
         set(&mut *server, "a").await;
-        assert!(server.pid().is_some());
+        assert_eq!(server.pid().is_some(), lab.engine.facts().local);
         kill(&mut *server).await;
         server.start().await.unwrap();
         assert!(has(&mut *server, "a").await, "{storage:?}: gone after the kill");
@@ -281,7 +281,7 @@ async fn a_restart_tells_how_the_first_life_ended() {
         let exit = server.restart(grace).await.unwrap();
         assert_eq!((exit.code, exit.forced), (Some(0), false), "{grace:?}");
         assert!(has(&mut *server, "a").await, "{grace:?}");
-        assert_ne!(server.pid(), before);
+        assert!(before.is_none() || server.pid() != before, "{grace:?}: the same process");
     }
     server.remove().await.unwrap();
 
@@ -315,7 +315,9 @@ async fn too_little_memory_ends_in_an_oom_kill() {
         }
     }
     let exit = server.exited(GRACE).await.unwrap().expect("100 MiB do not fit into 32");
-    assert_eq!((exit.signal, exit.oom), (Some(9), true));
+    assert_eq!(exit.signal, Some(9));
+    // Podman does not say why.
+    assert!(exit.oom || lab.engine.facts().description.starts_with("Podman"), "{exit:?}");
     lab.close(server).await;
 }
 
@@ -382,8 +384,12 @@ async fn a_port_beside_the_socket_answers_on_this_host() {
     let Some(lab) = Lab::open("tcp").await else { return };
     let blueprint = Blueprint { tcp: true, ..lab.blueprint() };
     let mut server = lab.engine.create(blueprint).await.unwrap();
+    let Some(port) = server.tcp_port() else {
+        assert!(!lab.engine.facts().local);
+        return lab.close(server).await;
+    };
     server.start().await.unwrap();
-    let port: u16 = config_get(&mut *server, "port").await.parse().unwrap();
+    assert_eq!(config_get(&mut *server, "port").await, port.to_string());
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     assert_eq!(redis::cmd("PING").query_async::<String>(&mut connection).await.unwrap(), "PONG");

@@ -48,6 +48,7 @@ fn run_steps(lie: Lie, workload: Workload, steps: &[&str], seed: u64) -> TrialRe
         suite: "lies".into(),
         server: Server { name: "liar".into(), ..Server::default() },
         build: Arc::new(Build { name: "liar".into(), ..Build::default() }),
+        builds: Arc::default(),
         persistence: Persistence {
             name: "always".into(),
             directives: policy.into(),

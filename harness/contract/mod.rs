@@ -35,6 +35,11 @@ pub struct Circumstances {
     pub data_dropped: bool,
     /// The server was started again with another persistence setting or another version.
     pub switched: bool,
+    /// A check tool mended the files.
+    pub repaired: bool,
+    /// A backup was put back: when it was begun, and up to when its snapshot holds everything, in microseconds since the
+    /// trial began.
+    pub restored: Option<(u64, Option<u64>)>,
     /// The AOF was switched on while running and its first rewrite had not ended.
     pub first_rewrite_pending: bool,
     /// Acknowledgements up to this moment are in a completed save (RDB), in microseconds since
@@ -78,6 +83,6 @@ pub enum Damage {
         /// Write commands in what was cut, the torn one included.
         commands: u64,
     },
-    /// The end of the RDB file was cut off.
-    RdbTail,
+    /// A file was changed, cut off, emptied or removed anywhere else.
+    Elsewhere,
 }

@@ -97,6 +97,14 @@ pub struct Draft {
     pub saved_until_us: Option<u64>,
     /// The last snapshot failed.
     pub save_failed: bool,
+    /// Starts that were refused before somebody mended the files.
+    pub refusals: u32,
+    /// A check tool was told to mend the files.
+    pub repaired: bool,
+    /// Another server was put in the dead one's place.
+    pub switched_server: bool,
+    /// A backup was put back: when it was begun, and up to when its snapshot holds everything.
+    pub restored: Option<(u64, Option<u64>)>,
     /// When the server last said that no fsync was in flight: what it had acknowledged by then is written.
     pub settled_us: Option<u64>,
     /// Acknowledged in this epoch when the fault struck.
@@ -107,6 +115,17 @@ pub struct Draft {
     pub wrote_for: Duration,
     /// The files of the dead server, just before it was started again.
     pub files_dead: Vec<DataFile>,
+}
+
+/// A backup.
+#[derive(Debug, Default)]
+pub struct Copy {
+    /// Every file by its path below the data directory.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// What was acknowledged by then had been written, in microseconds since the trial began.
+    pub at_us: u64,
+    /// Acknowledgements up to here were in a completed snapshot by then.
+    pub saved_until_us: Option<u64>,
 }
 
 /// How a start went.
@@ -146,6 +165,8 @@ pub struct Scene {
     pub recovery: Option<Recovery>,
     /// What happened.
     pub events: Vec<Event>,
+    /// The backup that was made, until it is put back.
+    pub backup: Option<Copy>,
     /// Effective configuration of the running server.
     pub config: BTreeMap<String, String>,
     began: Instant,
@@ -192,6 +213,7 @@ impl Scene {
             draft: Draft::default(),
             recovery: None,
             events: Vec::new(),
+            backup: None,
             config: BTreeMap::new(),
             began,
             driver: None,
@@ -301,6 +323,11 @@ impl Scene {
         let idle =
             matches!(&answer, Ok(Ok(info)) if info.get("aof_pending_bio_fsync").is_some_and(|n| n == "0"));
         self.draft.settled_us = idle.then_some(asked_us);
+    }
+
+    /// Acknowledgements up to here are in a completed snapshot of this life.
+    pub fn saved_until_us(&self) -> Option<u64> {
+        self.saves.as_ref().and_then(Saves::saved_until_us)
     }
 
     /// Notes how the server ended, and collects the writers. `None` means that it lives on past the limit.

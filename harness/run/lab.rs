@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::fault::scene::READY_LIMIT;
 use crate::journal::{Journal, JournalError};
 use crate::matrix::{Case, Matrix};
-use crate::plan::Plan;
+use crate::plan::{Builds, Plan};
 use crate::progress::Progress;
 use crate::record::{RunFacts, TrialRecord, Verdict};
 use crate::server::{Build, Unavailable};
@@ -25,6 +25,7 @@ const TRIAL_LIMIT: Duration = Duration::from_secs(120);
 pub(super) struct Lab {
     matrix: Arc<Matrix>,
     builds: Vec<Result<Arc<Build>, Unavailable>>,
+    by_name: Arc<Builds>,
     engine: Arc<dyn Engine>,
     journal: Journal,
     journal_trouble: Mutex<Option<String>>,
@@ -33,7 +34,6 @@ pub(super) struct Lab {
     began: Instant,
     attempts: u32,
     next: AtomicU64,
-    run: String,
     repro: String,
     inconclusive_fails: bool,
 }
@@ -48,6 +48,9 @@ impl Lab {
             progress: Progress::new(run.cases.len() as u64, watched),
             matrix: run.matrix.clone(),
             builds: run.builds.clone(),
+            by_name: Arc::new(
+                run.matrix.servers.iter().map(|server| server.name.clone()).zip(run.builds.clone()).collect(),
+            ),
             engine: run.engine.clone(),
             journal,
             journal_trouble: Mutex::new(None),
@@ -55,7 +58,6 @@ impl Lab {
             began: run.began,
             attempts: run.settings.attempts,
             next: AtomicU64::new(0),
-            run: run.home.id.clone(),
             repro: repro_prefix(run.engine.name(), &run.matrix.file),
             inconclusive_fails: run.settings.inconclusive_fails,
         })
@@ -111,6 +113,7 @@ impl Lab {
             suite: suite.name.clone(),
             server: matrix.servers[usize::from(case.server)].clone(),
             build: self.builds[usize::from(case.server)].clone().unwrap_or_default(),
+            builds: self.by_name.clone(),
             persistence: matrix.persistences[usize::from(case.persistence)].clone(),
             storage: matrix.storages[usize::from(case.storage)].clone(),
             workload,
@@ -121,7 +124,7 @@ impl Lab {
             limit: matrix.run.trial_timeout.unwrap_or(TRIAL_LIMIT),
             ready: matrix.run.ready_timeout.unwrap_or(READY_LIMIT),
             folder: self.home.join(format!("{number:x}")),
-            id: format!("{}-{number:x}", self.run),
+            id: format!("{number:x}"),
             matrix: matrix.clone(),
             base: matrix.base(case),
         }

@@ -1,10 +1,9 @@
-//! The image of a server: pulled, found, or made from a binary of this host.
+//! The image of a server: found or pulled, and asked what is in it.
 
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bollard::body_full;
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, ImageInspect};
 use bollard::query_parameters::{
     CreateContainerOptions, CreateImageOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
@@ -13,8 +12,7 @@ use bollard::query_parameters::{
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::link::{ACT, ASK, describe, gone, limited, status};
-use super::rootfs::{LIBRARIES, RootFs};
-use super::{Docker, LOCAL_IMAGE_LABEL, RUN_LABEL};
+use super::{Docker, RUN_LABEL};
 use crate::engine::EngineError;
 use crate::record::Origin;
 use crate::server::Build;
@@ -23,12 +21,6 @@ use crate::server::Build;
 const PULL_SILENCE: Duration = Duration::from_secs(60);
 /// Limit of a pull.
 const PULL: Duration = Duration::from_secs(15 * 60);
-/// Limit of sending an image to the engine.
-const IMPORT: Duration = Duration::from_secs(180);
-
-/// One import at a time, over all engines of the process.
-static IMPORTS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
 /// When images are pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pull {
@@ -90,7 +82,7 @@ impl Docker {
         };
         let image = match (fetched, &build.binary) {
             (Ok(inspect), _) => self.describe_image(&client, reference.unwrap_or_default(), inspect).await?,
-            (Err(_), Some(_)) => self.import(&client, build).await?,
+            (Err(_), Some(binary)) => self.import(&client, build, binary).await?,
             (Err(error), None) => return Err(error),
         };
         let mut images = self.images.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -175,60 +167,8 @@ impl Docker {
         })
     }
 
-    async fn import(&self, client: &bollard::Docker, build: &Build) -> Result<Image, EngineError> {
-        let binary = build.binary.as_deref().expect("the caller has seen a binary");
-        let rootfs = RootFs::collect(build, binary).await?;
-        let digest = rootfs.digest();
-        let repository = format!("outlast/local-{}", sanitize(&build.name));
-        let tag = &digest[..16];
-        let name = format!("{repository}:{tag}");
-        // Two imports at once would leave one of the two images without a name.
-        let _turn = IMPORTS.lock().await;
-        let known =
-            tokio::time::timeout(ASK, client.inspect_image(&name)).await.is_ok_and(|found| found.is_ok());
-        if !known {
-            let options = CreateImageOptionsBuilder::default()
-                .from_src("-")
-                .repo(&repository)
-                .tag(tag)
-                .changes(vec![
-                    format!("LABEL {LOCAL_IMAGE_LABEL}=true"),
-                    format!("ENV LD_LIBRARY_PATH={LIBRARIES}"),
-                    format!("CMD [\"{}\"]", rootfs.server),
-                ])
-                .build();
-            let import = client.create_image(Some(options), Some(body_full(rootfs.tar()?.into())), None);
-            limited(
-                &format!("import {} as {name}", binary.display()),
-                IMPORT,
-                import.try_for_each(|_| async { Ok(()) }),
-            )
-            .await?;
-        }
-        let found = limited(&format!("look at image {name}"), ASK, client.inspect_image(&name)).await?;
-        let reference = found.id.unwrap_or_else(|| name.clone());
-        // A new image is tried at once: what the loader does not find shows here and not in every trial.
-        let (product, version) = if known && !build.version.is_empty() && !build.product.is_empty() {
-            (build.product.clone(), build.version.clone())
-        } else {
-            self.ask_version(client, &reference, &rootfs.server).await?.ok_or_else(|| {
-                EngineError::failed(
-                    format!("run {} in a container", binary.display()),
-                    "it does not say its version",
-                )
-            })?
-        };
-        let source = if build.origin.source.is_empty() {
-            binary.display().to_string()
-        } else {
-            build.origin.source.clone()
-        };
-        let origin = Origin { kind: "local-image".into(), source, digest };
-        Ok(Image { reference, server: rootfs.server, version, product, origin })
-    }
-
     /// Product and version by `SERVER --version`; `None` when the image has no such server.
-    async fn ask_version(
+    pub(super) async fn ask_version(
         &self,
         client: &bollard::Docker,
         image: &str,

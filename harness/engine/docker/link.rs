@@ -192,6 +192,11 @@ pub(super) fn status(error: &bollard::errors::Error) -> Option<u16> {
     }
 }
 
+/// Whether a container's name is taken: 409 to Docker, 500 to Podman.
+pub(super) fn is_taken(error: &bollard::errors::Error) -> bool {
+    status(error) == Some(409) || describe(error).contains("is already in use")
+}
+
 fn in_removal(error: &bollard::errors::Error) -> bool {
     status(error) == Some(409) && error.to_string().contains("already in progress")
 }

@@ -12,6 +12,7 @@ mod archive;
 mod container;
 mod image;
 mod link;
+mod local;
 mod place;
 mod reap;
 mod rootfs;

@@ -67,7 +67,7 @@ impl Place {
         // Everywhere else the data directory belongs to root, as it does where root is not root.
         let as_caller = storage == StorageKind::Bind && !facts.rootless;
         Ok(Self {
-            name: format!("outlast-{}-{}", sanitize(run), sanitize(&blueprint.id)),
+            name: format!("{}-{}", sanitize(run), sanitize(&blueprint.id)),
             local: facts.local,
             user: if as_caller { user } else { "0:0".into() },
             storage,
@@ -87,6 +87,11 @@ impl Place {
     /// The named volume, if there is one.
     pub(super) fn volume(&self) -> Option<&str> {
         (self.storage == StorageKind::Volume).then_some(self.name.as_str())
+    }
+
+    /// TCP port of the server on this host, where the engine is here and the trial asked for one.
+    pub(super) fn port_here(&self) -> Option<u16> {
+        self.port.filter(|_| self.local)
     }
 
     /// Data directory in the container. Official images declare `/data` a volume, so the container's own
@@ -245,9 +250,9 @@ mod tests {
             origin: crate::record::Origin::default(),
         };
         let body = place.body(&image, &blueprint, Path::new("/t"));
-        assert_eq!(body.host_config.unwrap().binds.unwrap(), ["outlast-r-t1:/data"]);
+        assert_eq!(body.host_config.unwrap().binds.unwrap(), ["r-t1:/data"]);
         assert_eq!(body.network_disabled, None);
-        assert_eq!(place.volume(), Some("outlast-r-t1"));
+        assert_eq!(place.volume(), Some("r-t1"));
     }
 
     #[test]

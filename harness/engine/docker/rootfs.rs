@@ -52,7 +52,7 @@ impl RootFs {
     /// Hash of names and contents.
     pub(super) fn digest(&self) -> String {
         // Part of the hash: it changes when the layout of images does.
-        let mut hasher = blake3::Hasher::new_derive_key("outlast local image 1");
+        let mut hasher = blake3::Hasher::new_derive_key("outlast local image 2");
         for (path, bytes) in &self.files {
             hasher.update(path.as_bytes());
             hasher.update(&[0]);
@@ -63,16 +63,13 @@ impl RootFs {
     }
 
     /// The file system as a tar archive.
-    pub(super) fn tar(&self) -> Result<Vec<u8>, EngineError> {
-        let pack = || -> std::io::Result<Vec<u8>> {
-            let mut tar = tar::Builder::new(Vec::new());
-            append(&mut tar, "tmp", 0o1777, tar::EntryType::Directory, &[])?;
-            for (path, bytes) in &self.files {
-                append(&mut tar, path, 0o755, tar::EntryType::Regular, bytes)?;
-            }
-            tar.into_inner()
-        };
-        pack().map_err(|error| EngineError::failed(format!("pack an image of {}", self.server), error))
+    pub(super) fn tar(&self) -> std::io::Result<Vec<u8>> {
+        let mut tar = tar::Builder::new(Vec::new());
+        append(&mut tar, "tmp", 0o1777, tar::EntryType::Directory, &[])?;
+        for (path, bytes) in &self.files {
+            append(&mut tar, path, 0o755, tar::EntryType::Regular, bytes)?;
+        }
+        tar.into_inner()
     }
 }
 

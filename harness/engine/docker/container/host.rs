@@ -4,6 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::engine::docker::place::SOCKET;
@@ -28,6 +29,13 @@ impl Process {
         let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
         let groups = std::fs::read_to_string(format!("/proc/{}/cgroup", pid.as_raw_nonzero())).ok()?;
         groups.contains(container).then_some(Self { pid, handle })
+    }
+
+    /// Whether the process has ended by now.
+    pub(super) fn is_gone(&self) -> bool {
+        let mut poll = [PollFd::new(&self.handle, PollFlags::IN)];
+        // Where the kernel gives no answer the engine has to be asked.
+        rustix::event::poll(&mut poll, Some(&Timespec::default())).map_or(true, |ready| ready > 0)
     }
 }
 

@@ -76,6 +76,10 @@ impl Instance for Container {
     }
 
     async fn exited(&mut self, limit: Duration) -> Result<Option<Exit>, EngineError> {
+        // A starting server is looked at every few milliseconds: that is no question for the engine.
+        if limit.is_zero() && self.process.as_ref().is_some_and(|process| !process.is_gone()) {
+            return Ok(None);
+        }
         let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
         let mut wait = std::pin::pin!(self.client.wait_container(&self.id, Some(options)));
         match tokio::time::timeout(limit, wait.next()).await {
@@ -128,6 +132,10 @@ impl Instance for Container {
             Some(handle) => PathBuf::from(format!("/proc/self/fd/{}/{SOCKET}", handle.as_raw_fd())),
             None => self.folder.join(SOCKET),
         })
+    }
+
+    fn tcp_port(&self) -> Option<u16> {
+        self.place.port_here()
     }
 
     fn pid(&self) -> Option<u32> {

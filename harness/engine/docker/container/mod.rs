@@ -14,14 +14,14 @@ use bollard::query_parameters::{
     CreateContainerOptionsBuilder, EventsOptionsBuilder, KillContainerOptionsBuilder,
     RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder, RestartContainerOptionsBuilder,
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use rustix::process::{Signal as Posix, pidfd_send_signal};
 
 use self::exit::{exit_of, exit_of_code};
 use self::host::{Process, free_port, hold_if_long, make_folder};
 use super::archive;
 use super::image::Image;
-use super::link::{ACT, ASK, Link, describe, gone, limited, status};
+use super::link::{ACT, ASK, Link, describe, gone, is_taken, limited, status};
 use super::place::{BOUND_DATA, CONFIG, HOME, Place};
 use crate::engine::{Blueprint, EngineError, Exit, Instance};
 use crate::matrix::StorageKind;
@@ -117,7 +117,7 @@ impl Container {
         let _turn = self.link.turn().await;
         let created = match tokio::time::timeout(ACT, create()).await {
             // An attempt before this one was killed and left its container behind.
-            Ok(Err(error)) if status(&error) == Some(409) => {
+            Ok(Err(error)) if is_taken(&error) => {
                 let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
                 gone(&action, self.client.remove_container(&self.place.name, Some(options))).await?;
                 limited(&action, ACT, create()).await?
@@ -159,7 +159,18 @@ impl Container {
 
     async fn inspect(&self) -> Result<(ContainerState, Option<u16>), EngineError> {
         let action = format!("look at container {}", self.place.name);
-        let answer = limited(&action, ASK, self.client.inspect_container(&self.id, None)).await?;
+        let look = async {
+            loop {
+                match self.client.inspect_container(&self.id, None).await {
+                    // For a moment Podman calls the dead "stopped", a word that the API does not have.
+                    Err(error) if describe(&error).contains("variant `stopped`") => {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    answer => return answer,
+                }
+            }
+        };
+        let answer = limited(&action, ASK, look).await?;
         let ports = answer.network_settings.and_then(|network| network.ports);
         let bindings = ports.into_iter().flatten().filter_map(|(_, bindings)| bindings).flatten();
         let port = bindings.filter_map(|binding| binding.host_port?.parse().ok()).next();
@@ -226,6 +237,8 @@ impl Container {
     async fn take_away(&mut self) -> Result<(), EngineError> {
         if self.started {
             self.send(Posix::KILL, "SIGKILL").await?;
+            // Podman cannot remove what dies at that moment.
+            self.exited(SETTLE).await?;
         }
         let _turn = self.link.turn().await;
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
@@ -263,11 +276,11 @@ impl Container {
     /// event of the death is listened for.
     async fn restart_and_see(&self, grace: Duration, seconds: i32) -> Result<(Exit, Duration), EngineError> {
         let action = format!("restart container {}", self.place.name);
-        let filters =
-            HashMap::from([("container", vec![self.id.clone()]), ("event", vec!["die".to_owned()])]);
-        let mut deaths = std::pin::pin!(
-            self.client.events(Some(EventsOptionsBuilder::default().filters(&filters).build()))
-        );
+        let filters = HashMap::from([("container", vec![self.id.clone()])]);
+        let events = self.client.events(Some(EventsOptionsBuilder::default().filters(&filters).build()));
+        // Podman says "die" but filters by "died": the word is looked for here.
+        let deaths = events.try_filter(|event| std::future::ready(event.action.as_deref() == Some("die")));
+        let mut deaths = std::pin::pin!(deaths);
         let restart = async {
             // The look gives the listener its head start.
             self.inspect().await?;
