@@ -149,7 +149,7 @@ async fn read_back(scene: &mut Scene, record: &mut TrialRecord) -> Result<(Surve
     read_policy(scene, record);
     let from_us = scene.now_us();
     let mut control = scene.control()?;
-    let survey = survey::read(&mut control, &scene.ledger, scene.began())
+    let survey = survey::read(&mut control, &scene.ledger, &scene.plan.workload, scene.began())
         .await
         .map_err(|error| Trouble::Lab(format!("failed to read everything back: {error}")))?;
     scene.note("read-back", "every key read back");

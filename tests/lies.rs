@@ -32,6 +32,7 @@ fn workload(kind: &str) -> Workload {
         keys: Some(12),
         rate: None,
         steady: false,
+        databases: 1,
     }
 }
 

@@ -297,7 +297,9 @@ impl Instance for Place {
         }
         let output = timeout(TOOL_LIMIT, child.wait_with_output())
             .await
-            .map_err(|_| EngineError::failed(format!("run {name}"), format!("not over after {TOOL_LIMIT:?}")))?
+            .map_err(|_| {
+                EngineError::failed(format!("run {name}"), format!("not over after {TOOL_LIMIT:?}"))
+            })?
             .map_err(failed)?;
         let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         Ok((output.status.success(), text.into_owned()))

@@ -366,7 +366,7 @@ impl Scene {
         self.instance.start().await?;
         self.recover().await?;
         match self.recovery.take() {
-            Some(Recovery::Ready { .. }) => Ok(()),
+            Some(Recovery::Ready { .. }) => self.check_needs().await,
             other => {
                 let log = self.instance.log_tail(3).await.join(" | ");
                 Err(Trouble::Lab(format!(
@@ -374,6 +374,26 @@ impl Scene {
                 )))
             }
         }
+    }
+
+    /// Asks whether the server knows the commands of the workload.
+    async fn check_needs(&mut self) -> Result<(), Trouble> {
+        let needs = self.ledger.workload.needs();
+        if needs.is_empty() {
+            return Ok(());
+        }
+        let question: Vec<_> =
+            ["COMMAND", "INFO"].into_iter().chain(needs.iter().map(|n| n.command)).collect();
+        let known: Vec<redis::Value> =
+            self.control()?.ask(&question).await.map_err(lab("ask for COMMAND INFO"))?;
+        let missing = needs.iter().zip(known).find(|(_, known)| *known == redis::Value::Nil);
+        missing.map_or(Ok(()), |(need, _)| {
+            let build = &self.plan.build;
+            Err(Trouble::Unsupported {
+                reason: format!("{} {} does not know {}", build.product, build.version, need.command),
+                remedy: format!("it came with {}", need.since),
+            })
+        })
     }
 
     /// Waits until a started server answers, ends, or neither; then reads its configuration back.

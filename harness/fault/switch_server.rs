@@ -35,7 +35,10 @@ impl Step for Switch {
         };
         if let Some(line) = scene.directives.iter().find(|line| !build.knows(&line.name)) {
             return Err(Trouble::Unsupported {
-                reason: format!("{} {} does not know the directive {}", build.product, build.version, line.name),
+                reason: format!(
+                    "{} {} does not know the directive {}",
+                    build.product, build.version, line.name
+                ),
                 remedy: "change the config file first with `reconfigure`".into(),
             });
         }

@@ -205,6 +205,7 @@ impl Axes<'_> {
                 keys: sheet.count("keys", 1).map(|keys| u32::try_from(keys).unwrap_or(u32::MAX)),
                 rate: sheet.count("rate", 1).map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)),
                 steady: sheet.truth("steady").unwrap_or(false),
+                databases: limited("databases", 16, 1) as u16,
                 name,
                 kind,
             };

@@ -169,7 +169,7 @@ pub struct Storage {
 pub struct Workload {
     /// Name of the axis value.
     pub name: String,
-    /// Which workload: `sessions`, `single`, `large`, `churn`.
+    /// Which workload: a word of [`KINDS`](crate::workload::KINDS).
     pub kind: String,
     /// Connections, each the only writer of its keys.
     pub connections: u16,
@@ -187,6 +187,15 @@ pub struct Workload {
     pub rate: Option<u32>,
     /// Whether the rate holds to the end; else writers sprint towards the fault.
     pub steady: bool,
+    /// Logical databases that the connections are dealt to in turn.
+    pub databases: u16,
+}
+
+impl Workload {
+    /// The logical database that a connection works in.
+    pub fn database(&self, lane: u16) -> u16 {
+        lane % self.databases.max(1)
+    }
 }
 
 /// How the server is launched.

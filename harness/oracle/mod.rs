@@ -245,14 +245,14 @@ pub fn judge(history: &dyn History, baseline: &Survey, observed: &Survey, clock:
         })
         .collect();
     let hole = closure::fit(history, &mut lanes, baseline, observed, clock);
-    let mut loss = count(history, &lanes, observed, clock);
+    let (mut loss, split) = count(history, &lanes, observed, clock);
     if let Some((lane, key, seq)) = hole {
         note(&mut loss, Anomaly::Hole, lane, key, Some(seq), cell(observed, lane, key));
     }
     torn::find(history, &lanes, observed, &mut loss);
     drift(history, observed, &mut loss);
-    loss.shape = shape::of(history, &lanes, &loss);
-    density::fill(history, &lanes, clock, &mut loss);
+    loss.shape = shape::of(history, &lanes, &split, &loss);
+    density::fill(history, &lanes, &split, clock, &mut loss);
     let mut seen: BTreeSet<_> = loss.anomalies.iter().copied().collect();
     let classes = [
         (loss.lost > 0 || loss.lost_baseline > 0, Anomaly::Lost),
@@ -270,14 +270,23 @@ pub fn judge(history: &dyn History, baseline: &Survey, observed: &Survey, clock:
 /// A lane's ops by key, and what became of each key.
 type Lane = (Chains, Vec<Fate>);
 
-fn count(history: &dyn History, lanes: &[Lane], observed: &Survey, clock: &Clock) -> Loss {
+/// Ops of several keys that lost one of them at least, by lane: such an op is lost as a whole.
+type Split = Vec<HashSet<u32>>;
+
+fn count(history: &dyn History, lanes: &[Lane], observed: &Survey, clock: &Clock) -> (Loss, Split) {
     let mut loss = Loss { corrupt: observed.strangers, ..Loss::default() };
+    let mut split = Split::new();
     for (lane, (chains, fates)) in (0..).zip(lanes) {
         let mut promised_to = None;
         for seq in history.span(lane) {
             let op = history.op(lane, seq);
             match op.answer {
-                Answer::Acked { .. } if op.effect == Effect::Promise => promised_to = Some(seq),
+                // A promise is no write: it only says something of those before it.
+                answer if op.effect == Effect::Promise => {
+                    if matches!(answer, Answer::Acked { .. }) {
+                        promised_to = Some(seq);
+                    }
+                }
                 Answer::Acked { .. } => loss.acknowledged += 1,
                 Answer::InDoubt => loss.in_doubt += 1,
                 Answer::Refused => loss.refused += 1,
@@ -298,8 +307,9 @@ fn count(history: &dyn History, lanes: &[Lane], observed: &Survey, clock: &Clock
                 &mut loss,
             );
         }
+        split.push(tally.lost);
     }
-    loss
+    (loss, split)
 }
 
 #[allow(clippy::too_many_arguments, reason = "one key with all that is known of it")]

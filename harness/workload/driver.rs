@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::ledger::{Lane, Ledger};
 use super::reply::{self, Reply};
-use super::{Workload, command};
+use super::{Command, Workload, command, words};
 use crate::engine::Address;
 use crate::matrix;
 
@@ -112,7 +112,10 @@ impl Driver {
         let mut streams = Vec::new();
         for lane in 0..ledger.lanes.len() {
             let mut stream = connect(address).await?;
-            greet(&*ledger.workload, lane as u16, &mut stream).await?;
+            let database = spec.database(lane as u16).to_string();
+            let select = (database != "0").then(|| words(&["SELECT", &database]));
+            let greeting: Vec<_> = select.into_iter().chain(ledger.workload.greeting(lane as u16)).collect();
+            greet(&greeting, &mut stream).await?;
             streams.push(stream);
         }
         let unit = ledger.workload.unit();
@@ -195,15 +198,14 @@ impl Driver {
 }
 
 /// Sends what a connection says before its first op, and reads the answers.
-async fn greet(workload: &dyn Workload, lane: u16, stream: &mut Box<dyn Stream>) -> io::Result<()> {
+async fn greet(greeting: &[Command], stream: &mut Box<dyn Stream>) -> io::Result<()> {
     let mut out = Vec::new();
-    let greeting = workload.greeting(lane);
-    for words in &greeting {
+    for words in greeting {
         command(&mut out, &words.iter().map(Vec::as_slice).collect::<Vec<_>>());
     }
     stream.write_all(&out).await?;
     let mut input = Vec::new();
-    for words in &greeting {
+    for words in greeting {
         let first = String::from_utf8_lossy(&words[0]).into_owned();
         let length = loop {
             match reply::next(&input).map_err(io::Error::other)? {

@@ -11,15 +11,25 @@ use std::sync::Arc;
 use crate::matrix;
 use crate::oracle::{Aspect, Cell, Touch};
 
+mod binary;
 mod churn;
+mod counters;
 pub mod driver;
+mod functions;
+mod hashes;
 mod large;
 pub mod ledger;
+mod members;
 pub mod reply;
+mod scripts;
 mod sessions;
+mod sets;
 mod single;
+mod sorted_sets;
 mod strings;
+mod transactions;
 pub mod value;
+mod waitaof;
 
 use reply::Reply;
 
@@ -33,6 +43,15 @@ pub struct Question {
     pub command: Command,
     /// The lane's numbers of the keys.
     pub keys: Range<u32>,
+}
+
+/// A command that not every server knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Its name.
+    pub command: &'static str,
+    /// The first versions that know it, for a person.
+    pub since: &'static str,
 }
 
 /// Derives ops from a seed. A lane is one connection and the only writer of its keys.
@@ -59,6 +78,11 @@ pub trait Workload: Send + Sync {
     /// Whether that reply acknowledges the op; else it had no effect.
     fn acknowledges(&self, _lane: u16, _seq: u32, reply: Reply<'_>) -> bool {
         !matches!(reply, Reply::Error(_))
+    }
+
+    /// Commands that the server must know; without them the trial is unsupported.
+    fn needs(&self) -> &'static [Need] {
+        &[]
     }
 
     /// What a connection sends before its first op of a life; an error in answer to it ends the trial.
@@ -98,8 +122,21 @@ pub trait Workload: Send + Sync {
 pub type Make = fn(&matrix::Workload, u64) -> Arc<dyn Workload>;
 
 /// Every kind of workload, by the word for `kind` in matrix.toml.
-pub const KINDS: &[(&str, Make)] =
-    &[("sessions", sessions::make), ("single", single::make), ("large", large::make), ("churn", churn::make)];
+pub const KINDS: &[(&str, Make)] = &[
+    ("sessions", sessions::make),
+    ("single", single::make),
+    ("large", large::make),
+    ("churn", churn::make),
+    ("counters", counters::make),
+    ("hashes", hashes::make),
+    ("sets", sets::make),
+    ("sorted-sets", sorted_sets::make),
+    ("transactions", transactions::make),
+    ("scripts", scripts::make),
+    ("functions", functions::make),
+    ("waitaof", waitaof::make),
+    ("binary", binary::make),
+];
 
 /// Makes the workload of a case; `None` when the kind is unknown.
 pub fn make(spec: &matrix::Workload, seed: u64) -> Option<Arc<dyn Workload>> {

@@ -132,7 +132,8 @@ impl Victim {
 /// The newest file of a kind: by the number in its name.
 pub async fn newest(scene: &mut Scene, target: Target) -> Result<String, Trouble> {
     let files = scene.instance.files().await?;
-    let newest = files.into_iter().filter(|file| target.is(&file.path)).max_by_key(|file| sequence(&file.path));
+    let newest =
+        files.into_iter().filter(|file| target.is(&file.path)).max_by_key(|file| sequence(&file.path));
     newest
         .map(|file| file.path)
         .ok_or_else(|| Trouble::NoPressure(format!("the dead server left no {} file", target.word())))

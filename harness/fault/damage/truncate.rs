@@ -19,7 +19,11 @@ pub(in crate::fault) const VERB: Verb = Verb {
             "middle" => Cut::Middle,
             "boundary" => Cut::Boundary,
             size => Cut::Bytes(crate::matrix::value::size(size).map_err(|_| {
-                Mistake::new(size, format!("`{size}` is no size, such as 64B or 4KiB"), &["middle", "boundary"])
+                Mistake::new(
+                    size,
+                    format!("`{size}` is no size, such as 64B or 4KiB"),
+                    &["middle", "boundary"],
+                )
             })? as usize),
         };
         Ok(Box::new(Truncate { target, cut }))
@@ -72,4 +76,3 @@ impl Step for Truncate {
         victim.save(scene, &what, damage).await
     }
 }
-
