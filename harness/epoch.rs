@@ -1,9 +1,10 @@
 //! One epoch judged: the writes up to a death, what the next start showed of them, and the promise.
 
+use crate::contract::table::EVERYSEC_WINDOW;
 use crate::contract::{self, Circumstances, TrialFacts};
 use crate::fault::scene::{Draft, Recovery, describe};
 use crate::fault::{Scene, Trouble};
-use crate::oracle::{self, Answer, Cell, Clock, History, Loss, Survey};
+use crate::oracle::{self, Answer, Cell, Clock, History, Loss, Op, Survey};
 use crate::record::{Anomaly, Epoch, Example, FileFact, Pressure, TrialRecord, Verdict};
 
 /// A fault that comes this long after the last acknowledgement, with nothing in flight, met no pressure.
@@ -63,7 +64,7 @@ pub async fn judge(
         judgement.message = breach;
     }
 
-    let pressure = pressure(&draft, loss.as_ref(), scene);
+    let pressure = pressure(&draft, scene);
     let weak = weakness(&draft, &pressure, scene);
     let verdict = match (judgement.kept, &weak) {
         (false, _) => Verdict::Broken,
@@ -74,6 +75,7 @@ pub async fn judge(
     let mut anomalies = loss.anomalies.clone();
     anomalies.extend(refused.then_some(Anomaly::RefusedToStart));
     anomalies.extend(stuck.then_some(Anomaly::StuckLoading));
+    anomalies.extend((draft.refusals > 0).then_some(Anomaly::NeedsManualRepair));
     anomalies.extend(truncated.then_some(Anomaly::SilentTruncation));
     add_examples(scene, &loss, record);
     let words: Vec<_> = draft.deaths.iter().map(|death| death.words.as_str()).collect();
@@ -106,6 +108,8 @@ pub async fn judge(
 fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumstances {
     let first = &draft.deaths[0];
     let config = draft.config.clone();
+    let window_us = u64::try_from(EVERYSEC_WINDOW.as_micros()).unwrap_or(u64::MAX);
+    let since_us = draft.settled_us.unwrap_or(first.fault_us.saturating_sub(window_us));
     // A server that did not come back has no effective configuration: what its file asked for stands in.
     let config_after = if matches!(recovery, Recovery::Ready { .. }) {
         scene.config.clone()
@@ -123,9 +127,13 @@ fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumsta
         clean_exit: first.exit.is_some_and(|exit| exit.code == Some(0) && !exit.forced),
         damage: draft.damage.clone(),
         data_dropped: draft.data_dropped,
-        switched,
+        switched: switched || draft.switched_server,
+        repaired: draft.repaired,
+        restored: draft.restored,
         first_rewrite_pending: draft.first_rewrite_pending,
         saved_until_us: draft.saved_until_us,
+        settled_us: draft.settled_us,
+        unsettled: writes(scene, |answer| matches!(answer, Answer::Acked { at_us } if at_us >= since_us)),
         fault_us: first.fault_us,
         save_failed: draft.save_failed,
         config,
@@ -160,7 +168,7 @@ async fn compare_files(scene: &mut Scene, draft: &Draft, record: &mut TrialRecor
     Ok(cut)
 }
 
-fn pressure(draft: &Draft, loss: Option<&Loss>, scene: &Scene) -> Pressure {
+fn pressure(draft: &Draft, scene: &Scene) -> Pressure {
     let done = draft.done;
     let acked = done.map_or(0, |done| done.acked);
     let seconds = draft.wrote_for.as_secs_f64();
@@ -168,7 +176,8 @@ fn pressure(draft: &Draft, loss: Option<&Loss>, scene: &Scene) -> Pressure {
     Pressure {
         acked_before_fault: draft.acked_before_fault,
         acked_after_fault: acked.saturating_sub(draft.acked_before_fault),
-        in_flight: loss.map_or_else(|| unanswered(scene), |loss| loss.in_doubt),
+        // A promise that is waited for is pressure too: writes before it are not yet safe.
+        in_flight: ops(scene, |op| op.answer == Answer::InDoubt),
         quiet_ms: done
             .filter(|done| done.acked > 0)
             .map(|done| millis(fault_us.saturating_sub(done.last_ack_us))),
@@ -198,15 +207,15 @@ fn weakness(draft: &Draft, pressure: &Pressure, scene: &Scene) -> Option<String>
     None
 }
 
-fn unanswered(scene: &Scene) -> u64 {
-    count(scene, |answer| matches!(answer, Answer::InDoubt))
+fn writes(scene: &Scene, wanted: impl Fn(Answer) -> bool) -> u64 {
+    ops(scene, |op| op.effect != oracle::Effect::Promise && wanted(op.answer))
 }
 
-fn count(scene: &Scene, wanted: impl Fn(Answer) -> bool) -> u64 {
+fn ops(scene: &Scene, wanted: impl Fn(Op) -> bool) -> u64 {
     let ledger = &scene.ledger;
     (0..ledger.lanes())
-        .flat_map(|lane| ledger.span(lane).map(move |seq| ledger.op(lane, seq).answer))
-        .filter(|answer| wanted(*answer))
+        .flat_map(|lane| ledger.span(lane).map(move |seq| ledger.op(lane, seq)))
+        .filter(|op| wanted(*op))
         .count() as u64
 }
 
@@ -214,9 +223,9 @@ fn count(scene: &Scene, wanted: impl Fn(Answer) -> bool) -> u64 {
 /// still mend them. Only the counts of the ledger are known.
 fn nothing_came_back(scene: &Scene) -> Loss {
     Loss {
-        acknowledged: count(scene, |answer| matches!(answer, Answer::Acked { .. })),
-        in_doubt: unanswered(scene),
-        refused: count(scene, |answer| matches!(answer, Answer::Refused)),
+        acknowledged: writes(scene, |answer| matches!(answer, Answer::Acked { .. })),
+        in_doubt: writes(scene, |answer| answer == Answer::InDoubt),
+        refused: writes(scene, |answer| answer == Answer::Refused),
         ..Loss::default()
     }
 }
@@ -227,7 +236,7 @@ fn add_examples(scene: &Scene, loss: &Loss, record: &mut TrialRecord) {
         let op = example.seq.map(|seq| scene.ledger.op(example.lane, seq));
         let acked_ms = op.and_then(|op| match op.answer {
             Answer::Acked { at_us } => Some(millis(at_us)),
-            Answer::InDoubt | Answer::Refused => None,
+            Answer::InDoubt | Answer::Refused | Answer::Skipped => None,
         });
         let expected = match (op.map(|op| op.effect), example.seq) {
             (Some(oracle::Effect::Delete), Some(seq)) => format!("gone, by write {seq}"),
@@ -237,6 +246,9 @@ fn add_examples(scene: &Scene, loss: &Loss, record: &mut TrialRecord) {
         let observed = match example.observed {
             Cell::Absent => "nothing".into(),
             Cell::Version(seq) => format!("write {seq}"),
+            Cell::Count(count) => format!("a count of {count}"),
+            Cell::Twice => "the same thing more than once".into(),
+            Cell::WrongType => "a value of another type".into(),
             Cell::Corrupt => "bytes that were never written".into(),
         };
         record.examples.push(Example {

@@ -13,7 +13,26 @@
 //!
 //! [`plan`] is a case with everything it points at, [`trial`] knows the order of things in one trial and [`epoch`]
 //! judges one death in it. [`run`] strings the trials together; [`progress`] and [`summary`] are what a person sees
-//! meanwhile and at the end; [`janitor`] sees to it that nothing is left behind.
+//! meanwhile and at the end; [`janitor`] sees to it that nothing is left behind. [`doctor`] says what can be used on a
+//! machine, and [`glob`] is how names are picked. What is marked as pure runs no server and asks no engine.
+//!
+//! The words, here and in matrix.toml, reports and documentation:
+//!
+//! | word | meaning |
+//! |---|---|
+//! | server | a build under test: a name, a version, an image or a binary |
+//! | persistence, policy | the lines of redis.conf under test |
+//! | storage | what holds the data directory |
+//! | workload | what is written, by how many connections, how fast; each connection (a *lane*) owns its keys |
+//! | fault | what happens to the server: a script of steps |
+//! | case, trial | one coordinate of the matrix, and its run |
+//! | epoch | the writes up to one death, and what the start after it showed of them |
+//! | ledger | what the client knows of every write: sent, acknowledged, refused, or in doubt |
+//! | loss | an acknowledged write whose effect is gone after recovery |
+//! | shape | how the loss lies in the order of acknowledgement |
+//! | promise, contract | what this policy may lose under this fault |
+//! | budget | what the user tolerates, on top |
+//! | verdict | what a trial says: kept, broken, known, inconclusive, unsupported, errored |
 //!
 //! Another repository runs its own matrix with a test target of three lines:
 //!

@@ -1,11 +1,15 @@
 //! A case with everything that it points at: what one trial needs to know.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::matrix::{Directive, Fault, Matrix, Persistence, Server, Storage, Workload};
-use crate::server::Build;
+use crate::server::{Build, Unavailable};
+
+/// Servers by their name in matrix.toml.
+pub type Builds = BTreeMap<String, Result<Arc<Build>, Unavailable>>;
 
 /// Everything one trial needs to know.
 #[derive(Debug, Clone)]
@@ -18,6 +22,8 @@ pub struct Plan {
     pub server: Server,
     /// The server, as found.
     pub build: Arc<Build>,
+    /// Every server of the matrix, as found, for steps that switch.
+    pub builds: Arc<Builds>,
     /// The policy.
     pub persistence: Persistence,
     /// What holds the data.

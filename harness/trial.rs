@@ -1,4 +1,7 @@
 //! One trial from start to end: the only place that knows the order of things.
+//!
+//! Start on an empty folder, write, play the fault's steps, judge every recovery, live a second life, clean up. Whatever
+//! happens on the way, the outcome is a record.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -120,9 +123,15 @@ async fn act(
     baseline: &mut Survey,
     script: &[Box<dyn Step>],
 ) -> Result<bool, Trouble> {
-    for step in script {
+    for (number, step) in script.iter().enumerate() {
         step.run(scene).await?;
         let Some(recovery) = scene.recovery.take() else { continue };
+        let mended = script.get(number + 1).is_some_and(|next| next.mends());
+        if mended && matches!(recovery, Recovery::Refused { .. }) {
+            // Judged when somebody has laid hands on the files and it was started again.
+            scene.draft.refusals += 1;
+            continue;
+        }
         let up = matches!(recovery, Recovery::Ready { .. });
         let observed = if up { Some(read_back(scene, record).await?) } else { None };
         let epoch = epoch::judge(scene, &recovery, baseline, observed.as_ref(), record).await?;
@@ -139,9 +148,8 @@ async fn act(
 async fn read_back(scene: &mut Scene, record: &mut TrialRecord) -> Result<(Survey, epoch::Span), Trouble> {
     read_policy(scene, record);
     let from_us = scene.now_us();
-    let (seed, size) = (scene.plan.seed, scene.plan.workload.value);
     let mut control = scene.control()?;
-    let survey = survey::read(&mut control, &scene.ledger, seed, size)
+    let survey = survey::read(&mut control, &scene.ledger, &scene.plan.workload, scene.began())
         .await
         .map_err(|error| Trouble::Lab(format!("failed to read everything back: {error}")))?;
     scene.note("read-back", "every key read back");
@@ -174,13 +182,14 @@ fn conclude(plan: &Plan, record: &mut TrialRecord, outcome: Result<(), Trouble>)
     anomalies.sort_unstable();
     anomalies.dedup();
     record.anomalies = anomalies;
-    if let Some(worst) = epochs.iter().max_by_key(|epoch| weight(epoch)) {
+    // Of equals the first life speaks: it is the one that the fault was made for.
+    if let Some(worst) = epochs.iter().rev().max_by_key(|epoch| weight(epoch)) {
         record.shape = worst.shape;
         record.verdict = worst.verdict;
         record.promise.clone_from(&worst.promise);
         record.message.clone_from(&worst.message);
         if worst.verdict == Verdict::Kept
-            && let Some(lossy) = epochs.iter().max_by_key(|epoch| epoch.lost + epoch.lost_baseline)
+            && let Some(lossy) = epochs.iter().rev().max_by_key(|epoch| epoch.lost + epoch.lost_baseline)
         {
             record.shape = lossy.shape;
             record.promise.clone_from(&lossy.promise);

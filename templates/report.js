@@ -45,7 +45,7 @@
       if (mapServer.value && word("server", i) !== mapServer.value) continue;
       if (data.verdict[i] === "unsupported") continue;
       const key = word("persistence", i) + "\n" + word("fault", i);
-      const share = data.acknowledged[i] ? data.lost[i] / data.acknowledged[i] : 0;
+      const share = data.share[i];
       const cell = cells.get(key) ?? { share: 0, lost: 0, trials: 0, bad: 0, known: 0, weak: 0 };
       cell.trials++;
       cell.share = Math.max(cell.share, share);
@@ -57,13 +57,16 @@
     }
     const used = (dim) => data[dim].words.filter((value) => [...cells.keys()].some((key) => key.split("\n")[dim === "persistence" ? 0 : 1] === value)).sort();
     const faults = used("fault");
-    const head = el("tr", {}, el("th", {}), ...faults.map((fault) => el("th", { scope: "col" }, el("span", {}, fault))));
-    const rows = used("persistence").map((policy) => el("tr", {}, el("th", { scope: "row" }, policy), ...faults.map((fault) => {
+    const policies = used("persistence");
+    const head = el("tr", {}, el("th", {}), ...policies.map((policy) => el("th", { scope: "col" }, el("span", {}, policy))));
+    const rows = faults.map((fault) => el("tr", {}, el("th", { scope: "row" }, fault), ...policies.map((policy) => {
       const cell = cells.get(policy + "\n" + fault);
       if (!cell) return el("td", { class: "none" });
       const mark = cell.bad ? "✕" : cell.known ? "◆" : cell.weak ? "?" : cell.lost ? "·" : "✓";
       const percent = cell.share >= 0.995 ? "100%" : cell.share >= 0.01 ? Math.round(cell.share * 100) + "%" : cell.lost ? "<1%" : "0";
-      const label = `${policy}, ${fault}: worst loss ${count(cell.lost)} writes (${percent}) in ${cell.trials} trials; ${cell.bad} broken, ${cell.known} known, ${cell.weak} without proof`;
+      const runs = cell.trials - cell.weak;
+      const luck = cell.lost || !runs ? "" : `; chance of a loss per run at most ${(100 * (1 - 0.05 ** (1 / runs))).toFixed(0)}% (95% sure)`;
+      const label = `${policy}, ${fault}: worst loss ${count(cell.lost)} writes (${percent}) in ${cell.trials} trials; ${cell.bad} broken, ${cell.known} known, ${cell.weak} without proof${luck}`;
       const rgb = cell.lost ? "--loss" : "--ok";
       const strength = cell.lost ? (cell.bad || cell.known ? 0.3 + 0.5 * cell.share : 0.08 + 0.2 * cell.share) : 0.1;
       const button = el("button", { type: "button", title: label, "aria-label": label, class: cell.bad ? "x" : "", onclick: () => {

@@ -121,7 +121,7 @@ exec "$REAL" "$@"
 "#;
     let more = r#"
 [fault.with-replica]
-steps = ["replica", "kill", "start"]
+steps = ["replica lagging", "kill", "start"]
 
 [[suite]]
 name = "tcp"
@@ -196,6 +196,11 @@ fn a_checkout_that_cannot_be_written_takes_its_reports_elsewhere() {
 fn a_full_disk_is_the_labs_trouble_and_not_the_servers() {
     let checkout = Checkout::new(
         r#"
+[persistence.everysec]
+save = ""
+appendonly = "yes"
+appendfsync = "everysec"
+
 [workload.too-much]
 kind = "large"
 connections = 2
@@ -206,7 +211,7 @@ value = "1MB"
 [[suite]]
 name = "full"
 server = ["*"]
-persistence = ["none", "always"]
+persistence = ["none", "always", "everysec"]
 workload = ["too-much"]
 fault = ["kill"]
 "#,
@@ -216,7 +221,11 @@ fault = ["kill"]
     assert_eq!(outcome.code, 3, "{outcome:?}");
     let full = checkout.trial(&["full::", "::always::"]);
     assert_eq!(full.verdict, Verdict::Errored, "{full:#?}");
-    assert!(full.message.contains("No space left on device"), "{}", full.message);
+    assert!(full.message.contains("ended by itself while it was written to"), "{}", full.message);
+    assert!(full.message.contains("AOF write error"), "{}", full.message);
+    let refused = checkout.trial(&["full::", "::everysec::"]);
+    assert_eq!(refused.verdict, Verdict::Errored, "{refused:#?}");
+    assert!(refused.message.contains("No space left on device"), "{}", refused.message);
     assert_eq!(checkout.trial(&["full::", "::none::"]).verdict, Verdict::Kept);
 }
 
@@ -242,7 +251,7 @@ fn a_second_interrupt_ends_at_once_and_leaves_nothing() {
     let checkout = Checkout::new(SLOW);
     let run = checkout.spawn(&mut checkout.command(&["slow::"]));
     let pid = Pid::from_child(&run);
-    wait_for("a trial to begin", || !checkout.leftovers().is_empty());
+    wait_for("a server to run", || checkout.leftovers().iter().any(|left| left.starts_with("/proc")));
     kill_process(pid, Signal::INT).unwrap();
     wait_for("the run to end", || {
         let _ = kill_process(pid, Signal::INT);

@@ -43,6 +43,16 @@ fn filters_widen_skip_narrows_and_exact_is_exact() {
 }
 
 #[test]
+fn a_rule_about_one_engine_leaves_the_trials_of_the_other() {
+    let checkout = Checkout::new("[[rule]]\nskip = { engine = \"docker\", fault = \"kill\" }");
+    assert_eq!(list(&checkout, &["::kill::"]).len(), 4);
+    let name = "core::real::none::single::kill::s1";
+    assert_eq!(list(&checkout, &["--exact", name]), [name]);
+    let checkout = Checkout::new("[[rule]]\nskip = { engine = \"process\", fault = \"kill\" }");
+    assert_eq!(list(&checkout, &["::kill::"]).len(), 0);
+}
+
+#[test]
 fn shards_share_the_trials_out() {
     let checkout = Checkout::new("");
     let parts: Vec<_> = (1..=3).map(|part| list(&checkout, &["--shard", &format!("{part}/3")])).collect();

@@ -31,6 +31,8 @@ fn workload(kind: &str) -> Workload {
         ttl: None,
         keys: Some(12),
         rate: None,
+        steady: false,
+        databases: 1,
     }
 }
 
@@ -47,6 +49,7 @@ fn run_steps(lie: Lie, workload: Workload, steps: &[&str], seed: u64) -> TrialRe
         suite: "lies".into(),
         server: Server { name: "liar".into(), ..Server::default() },
         build: Arc::new(Build { name: "liar".into(), ..Build::default() }),
+        builds: Arc::default(),
         persistence: Persistence {
             name: "always".into(),
             directives: policy.into(),

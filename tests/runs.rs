@@ -155,6 +155,14 @@ fn a_server_that_cannot_be_had_never_stops_the_others() {
 }
 
 #[test]
+fn a_path_to_a_binary_may_be_relative() {
+    let checkout = Checkout::new("[server.near]\nbinary = \"./near\"");
+    std::os::unix::fs::symlink(server("valkey-9.1"), checkout.path("near")).unwrap();
+    assert_eq!(checkout.run(&["always::single::kill"]).code, 0);
+    assert_eq!(checkout.trial(&["::near::"]).verdict, Verdict::Kept);
+}
+
+#[test]
 fn a_run_with_no_server_at_all_says_what_it_tried_and_what_would_help() {
     let checkout = Checkout::with(&support::checkout::MATRIX.replace("SERVER", "/no/such/server"));
     let outcome = checkout.run(&[]);
@@ -206,12 +214,19 @@ fn ones_own_config_file_is_what_the_server_runs_with() {
 [persistence.mine]
 config = "mine.conf"
 
+[fault.cut]
+steps = ["kill", "truncate aof 1B", "start"]
+needs = ["aof"]
+
+[[rule]]
+skip = { persistence = "mine", fault = "stop", appendonly = "yes" }
+
 [[suite]]
 name = "own"
 server = ["*"]
 persistence = ["mine"]
 workload = ["single"]
-fault = ["kill"]
+fault = ["kill", "stop", "cut"]
 "#;
     let checkout = Checkout::new(more);
     let conf =
@@ -219,8 +234,11 @@ fault = ["kill"]
     std::fs::write(checkout.path("mine.conf"), conf).unwrap();
     let outcome = checkout.run(&["own::"]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
-    let trial = checkout.trial(&["own::"]);
+    let trial = checkout.trial(&["::kill::"]);
     assert_eq!((trial.lost, trial.verdict), (0, Verdict::Kept));
+    // What a fault needs and what a rule asks for is found in the file too.
+    assert_eq!(checkout.trial(&["::cut::"]).verdict, Verdict::Kept);
+    assert_eq!(checkout.report().totals.trials, 2);
     let effective = |name: &str| {
         let line = trial.policy.iter().find(|line| line.directive == name).unwrap();
         line.effective.clone().unwrap()

@@ -1,4 +1,7 @@
 //! What a policy promises under a fault, and whether it was kept. Pure.
+//!
+//! The [`Circumstances`] of an epoch pick a row of the [`table`], which matrix.toml may override; [`judge`] holds the
+//! loss against it, [`over_budget`] against what the user tolerates, and [`apply_known`] looks for a listed defect.
 
 use std::collections::BTreeMap;
 
@@ -32,11 +35,22 @@ pub struct Circumstances {
     pub data_dropped: bool,
     /// The server was started again with another persistence setting or another version.
     pub switched: bool,
+    /// A check tool mended the files.
+    pub repaired: bool,
+    /// A backup was put back: when it was begun, and up to when its snapshot holds everything, in microseconds since the
+    /// trial began.
+    pub restored: Option<(u64, Option<u64>)>,
     /// The AOF was switched on while running and its first rewrite had not ended.
     pub first_rewrite_pending: bool,
     /// Acknowledgements up to this moment are in a completed save (RDB), in microseconds since
     /// the trial began; `None` when no save of this or an earlier life completed.
     pub saved_until_us: Option<u64>,
+    /// When the server last said that no fsync was in flight, in microseconds since the trial began; `None` when one
+    /// was, or when nobody could ask.
+    pub settled_us: Option<u64>,
+    /// Acknowledged writes that the policy alone may lose to a kill: those since `settled_us`, or of the last
+    /// [`EVERYSEC_WINDOW`](table::EVERYSEC_WINDOW).
+    pub unsettled: u64,
     /// When the fault struck, in microseconds since the trial began.
     pub fault_us: u64,
     /// The server left its data unsaved because an earlier attempt to save failed.
@@ -69,6 +83,6 @@ pub enum Damage {
         /// Write commands in what was cut, the torn one included.
         commands: u64,
     },
-    /// The end of the RDB file was cut off.
-    RdbTail,
+    /// A file was changed, cut off, emptied or removed anywhere else.
+    Elsewhere,
 }

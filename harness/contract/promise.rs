@@ -26,6 +26,9 @@ impl Allow {
     pub fn words(self) -> String {
         match self {
             Self::Nothing => "nothing".into(),
+            Self::Window(window) if window < Duration::from_millis(100) => {
+                format!("the last {:.1} ms, since no fsync was in flight", window.as_secs_f64() * 1e3)
+            }
             Self::Window(window) => format!("the last {:.1} s", window.as_secs_f64()),
             Self::SinceSave => "everything since the last completed save".into(),
             Self::Count(1) => "1 write".into(),

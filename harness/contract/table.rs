@@ -46,11 +46,36 @@ pub const ROWS: &[Row] = &[
         source: "docs",
     },
     Row {
+        id: "restored",
+        when: |facts| facts.restored.is_some(),
+        allow: |facts| match facts.restored {
+            Some((at_us, _)) if aof(facts) => Allow::Window(since(facts, at_us)),
+            Some((_, Some(saved_us))) => Allow::Window(since(facts, saved_us)),
+            _ => Allow::All,
+        },
+        may_refuse: |facts| !yes(facts, "aof-load-truncated", true),
+        suffix: true,
+        sentence: "a copy of the data directory holds what was written before the copying began",
+        source: "docs",
+    },
+    Row {
+        id: "repaired",
+        when: |facts| facts.repaired,
+        allow: |_| Allow::All,
+        may_refuse: |_| true,
+        suffix: true,
+        sentence: "a repair by hand keeps what comes before the damage, and says what it cuts off",
+        source: "docs",
+    },
+    Row {
         id: "tail-truncated",
         when: |facts| matches!(facts.damage, Some(Damage::AofTail { .. })),
         allow: |facts| match (&facts.damage, dying(facts)) {
             // What the policy itself allows and what was cut off add up; only counts can be added.
             (Some(Damage::AofTail { commands }), Allow::Nothing) => Allow::Count(*commands),
+            (Some(Damage::AofTail { commands }), Allow::Window(_)) => {
+                Allow::Count(commands + facts.unsettled)
+            }
             (_, allow) => allow,
         },
         may_refuse: |facts| !yes(facts, "aof-load-truncated", true),
@@ -109,7 +134,7 @@ pub const ROWS: &[Row] = &[
         allow: dying,
         may_refuse: NEVER,
         suffix: true,
-        sentence: "with appendfsync everysec a write waits at most 2 s for an fsync that is in flight",
+        sentence: "with appendfsync everysec a write waits only for an fsync that is in flight, at most 2 s",
         source: "source; run",
     },
     Row {
@@ -167,7 +192,11 @@ pub fn row(facts: &Circumstances) -> Applied {
 fn dying(facts: &Circumstances) -> Allow {
     if aof(facts) {
         let synced = facts.clean_exit || !is(facts, "appendfsync", "everysec");
-        if synced { Allow::Nothing } else { Allow::Window(EVERYSEC_WINDOW) }
+        match facts.settled_us {
+            _ if synced => Allow::Nothing,
+            Some(at_us) => Allow::Window(since(facts, at_us)),
+            None => Allow::Window(EVERYSEC_WINDOW),
+        }
     } else if facts.clean_exit && saves_at_exit(facts) {
         Allow::Nothing
     } else if rdb(facts) {
@@ -178,6 +207,10 @@ fn dying(facts: &Circumstances) -> Allow {
     } else {
         Allow::All
     }
+}
+
+fn since(facts: &Circumstances, at_us: u64) -> Duration {
+    Duration::from_micros(facts.fault_us.saturating_sub(at_us))
 }
 
 fn saves_at_exit(facts: &Circumstances) -> bool {

@@ -37,8 +37,26 @@ pub fn judge(
     if loss.corrupt > 0 {
         return broken(format!("{} keys hold bytes that nobody wrote there", loss.corrupt));
     }
+    if loss.wrong_type > 0 {
+        return broken(format!("{} keys are of another type than was ever written", loss.wrong_type));
+    }
+    if loss.duplicated > 0 {
+        return broken(format!("{} keys hold the effect of a write more than once", loss.duplicated));
+    }
+    if loss.torn > 0 {
+        return broken(format!("{} transactions survived in part", loss.torn));
+    }
+    if loss.promised > 0 && facts.damage.is_none() && !facts.data_dropped && !facts.switched {
+        return broken(format!("lost {} writes that WAITAOF had answered for", loss.promised));
+    }
+    if loss.drifted > 0 {
+        return broken(format!("{} keys will expire at another time than was asked for", loss.drifted));
+    }
     if loss.expired_back > 0 {
         return broken(format!("{} expired keys are back", loss.expired_back));
+    }
+    if loss.baseline_back > 0 {
+        return broken(format!("{} keys are back that an earlier recovery showed gone", loss.baseline_back));
     }
     let summary = summary(loss, facts);
     if !within(applied.allow, loss, facts) {
@@ -60,13 +78,13 @@ pub fn judge(
 }
 
 fn within(allow: Allow, loss: &Loss, facts: &Circumstances) -> bool {
-    let gone = loss.lost + loss.lost_baseline + loss.deleted_back;
+    let gone = loss.lost + loss.lost_baseline;
     let since =
         |limit_us: u64| loss.lost_baseline == 0 && loss.earliest_lost_us.is_none_or(|at| at >= limit_us);
     match allow {
         Allow::All => true,
         Allow::Nothing => gone == 0,
-        Allow::Count(count) => loss.lost + loss.lost_baseline <= count,
+        Allow::Count(count) => gone <= count,
         Allow::Window(window) => {
             let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
             since(facts.fault_us.saturating_sub(window_us))

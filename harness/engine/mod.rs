@@ -1,4 +1,7 @@
 //! What runs a server: a local process or a container, behind one handle.
+//!
+//! An [`Engine`] makes an [`Instance`] of a [`Blueprint`]. What an engine cannot do it says as
+//! [`EngineError::Unsupported`], with a remedy; everything else that goes wrong is the lab's trouble.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -92,6 +95,31 @@ pub trait Instance {
 
     /// Writes a file below the data directory; the server must be dead.
     async fn write_file(&mut self, path: &str, bytes: &[u8]) -> Result<(), EngineError>;
+
+    /// Removes a file below the data directory; the server must be dead.
+    async fn remove_file(&mut self, path: &str) -> Result<(), EngineError> {
+        Err(EngineError::Unsupported {
+            reason: format!("this engine cannot remove {path}"),
+            remedy: "run it with OUTLAST_ENGINE=process".into(),
+        })
+    }
+
+    /// Puts another server in the dead one's place: its data stays.
+    async fn replace_build(&mut self, build: Arc<Build>) -> Result<(), EngineError> {
+        Err(EngineError::Unsupported {
+            reason: format!("this engine cannot switch to {} {}", build.product, build.version),
+            remedy: "run it with OUTLAST_ENGINE=process".into(),
+        })
+    }
+
+    /// Runs the server's own check tool (`redis-check-aof`, `redis-check-rdb`) on a file below the data directory, with
+    /// `yes` to every question; what it printed, and whether it ended well.
+    async fn check_tool(&mut self, tool: &str, _arguments: &[&str]) -> Result<(bool, String), EngineError> {
+        Err(EngineError::Unsupported {
+            reason: format!("this engine cannot run redis-{tool}"),
+            remedy: "run it with OUTLAST_ENGINE=process".into(),
+        })
+    }
 
     /// The last lines of the server's log.
     async fn log_tail(&mut self, lines: usize) -> Vec<String>;

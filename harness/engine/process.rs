@@ -6,10 +6,12 @@ use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::process::{Pid, Signal as Sig, kill_process, kill_process_group};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -17,9 +19,12 @@ use super::{
     Address, Blueprint, DataFile, Engine, EngineError, Exit, Instance, Signal, Volume, conf_text, tail,
 };
 use crate::matrix::{Directive, Launch, StorageKind};
+use crate::server::Build;
 
 /// SIGKILL takes effect at once; a process that outlives it this long hangs in the kernel.
 const KILL_LIMIT: Duration = Duration::from_secs(10);
+/// Longest run of a check tool.
+const TOOL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs servers as child processes of this one.
 #[derive(Debug, Default)]
@@ -132,10 +137,7 @@ impl Place {
             command.args(&words[1..]);
             command
         };
-        if !self.blueprint.build.libraries.is_empty() {
-            let paths = std::env::join_paths(&self.blueprint.build.libraries).map_err(io::Error::other)?;
-            command.env("LD_LIBRARY_PATH", paths);
-        }
+        self.add_libraries(&mut command)?;
         let log = OpenOptions::new().create(true).append(true).open(self.log())?;
         command
             // The janitor finds what a killed run leaves behind by this folder.
@@ -146,6 +148,14 @@ impl Place {
             .stderr(log)
             .kill_on_drop(true);
         Ok(command)
+    }
+
+    fn add_libraries(&self, command: &mut Command) -> io::Result<()> {
+        if !self.blueprint.build.libraries.is_empty() {
+            let paths = std::env::join_paths(&self.blueprint.build.libraries).map_err(io::Error::other)?;
+            command.env("LD_LIBRARY_PATH", paths);
+        }
+        Ok(())
     }
 
     fn leader(&self) -> Result<Pid, EngineError> {
@@ -259,6 +269,40 @@ impl Instance for Place {
 
     async fn write_file(&mut self, path: &str, bytes: &[u8]) -> Result<(), EngineError> {
         fs::write(self.path(path), bytes).map_err(|error| EngineError::failed(format!("write {path}"), error))
+    }
+
+    async fn remove_file(&mut self, path: &str) -> Result<(), EngineError> {
+        fs::remove_file(self.path(path)).map_err(|error| EngineError::failed(format!("remove {path}"), error))
+    }
+
+    async fn replace_build(&mut self, build: Arc<Build>) -> Result<(), EngineError> {
+        let Some(binary) = build.binary.clone() else {
+            return Err(unsupported("the server is an image only"));
+        };
+        (self.binary, self.blueprint.build) = (binary, build);
+        Ok(())
+    }
+
+    async fn check_tool(&mut self, tool: &str, arguments: &[&str]) -> Result<(bool, String), EngineError> {
+        // One program under several names decides by its own name what it is.
+        let name = format!("{}-{tool}", self.blueprint.build.product);
+        let failed = |error: io::Error| EngineError::failed(format!("run {name}"), error);
+        let mut command = Command::new(&self.binary);
+        self.add_libraries(&mut command).map_err(failed)?;
+        command.arg0(&name).args(arguments).current_dir(self.data()).process_group(0).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(failed)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            let _ = stdin.write_all(b"y\ny\ny\n").await;
+        }
+        let output = timeout(TOOL_LIMIT, child.wait_with_output())
+            .await
+            .map_err(|_| {
+                EngineError::failed(format!("run {name}"), format!("not over after {TOOL_LIMIT:?}"))
+            })?
+            .map_err(failed)?;
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        Ok((output.status.success(), text.into_owned()))
     }
 
     async fn log_tail(&mut self, lines: usize) -> Vec<String> {

@@ -37,6 +37,8 @@ impl Step for Await {
                 if self.field == "aof_rewrite_in_progress" {
                     scene.draft.first_rewrite_pending = false;
                 }
+                // What comes next is not aimed at that phase any more.
+                scene.draft.phase = None;
                 scene.note("step", &format!("{} is over", self.field.trim_end_matches("_in_progress")));
                 return Ok(());
             }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::engine::Address;
-use crate::workload::driver;
+use crate::workload::{Command, driver};
 
 /// Longest wait for one answer. A blocking save of a large data set is the slowest of them.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -71,6 +71,15 @@ impl Control {
         cmd.query_async(&mut self.connection).await
     }
 
+    /// Sends several commands at once.
+    pub async fn query_all(&mut self, commands: &[Command]) -> RedisResult<Vec<Value>> {
+        let mut pipe = redis::pipe();
+        for command in commands {
+            pipe.add_command(as_cmd(command));
+        }
+        pipe.query_async(&mut self.connection).await
+    }
+
     /// The fields of one section of INFO.
     pub async fn info(&mut self, section: &str) -> RedisResult<BTreeMap<String, String>> {
         let text: String = self.ask(&["INFO", section]).await?;
@@ -85,6 +94,15 @@ impl Control {
     pub async fn config(&mut self) -> RedisResult<BTreeMap<String, String>> {
         self.ask(&["CONFIG", "GET", "*"]).await
     }
+}
+
+/// A command in the client library's form.
+pub fn as_cmd(command: &Command) -> Cmd {
+    let mut cmd = Cmd::new();
+    for word in command {
+        cmd.arg(word.as_slice());
+    }
+    cmd
 }
 
 fn url(address: &Address) -> String {

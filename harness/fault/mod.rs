@@ -9,9 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 mod awaiting;
+mod backup;
+mod check;
 mod config_rewrite;
 mod config_set;
 pub mod control;
+mod damage;
 mod during;
 mod kill;
 mod oom;
@@ -27,8 +30,8 @@ mod shutdown;
 mod stall_fsync;
 mod start;
 mod stop;
+mod switch_server;
 mod term;
-mod truncate;
 mod wait;
 mod write;
 
@@ -39,6 +42,11 @@ pub use scene::Scene;
 pub trait Step: Send + Sync {
     /// Does it.
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble>;
+
+    /// Whether it is what people do when a server refuses to start: then the trial goes on after a refusal.
+    fn mends(&self) -> bool {
+        false
+    }
 }
 
 /// Why a trial cannot go on. None of these says anything about the server's promise.
@@ -93,25 +101,37 @@ pub struct Verb {
 /// Every verb, in alphabetical order.
 pub const VERBS: &[Verb] = &[
     awaiting::VERB,
+    backup::BACKUP,
+    check::AOF,
+    check::RDB,
     config_rewrite::VERB,
     config_set::VERB,
+    damage::drop::DROP,
+    damage::duplicate::VERB,
     during::VERB,
+    damage::drop::EMPTY,
+    damage::flip::VERB,
+    damage::garble::VERB,
     kill::VERB,
+    damage::lengthen::VERB,
     oom::VERB,
     pause::PAUSE,
     reconfigure::VERB,
     recreate::VERB,
     replica::VERB,
     restart::VERB,
+    backup::RESTORE,
     pause::RESUME,
     shutdown::VERB,
     stall_fsync::VERB,
     start::VERB,
     stop::VERB,
+    switch_server::VERB,
     term::VERB,
-    truncate::VERB,
+    damage::truncate::VERB,
     wait::VERB,
     write::VERB,
+    damage::zero::VERB,
 ];
 
 /// A mistake in a step.

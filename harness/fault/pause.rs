@@ -25,6 +25,10 @@ struct Freeze(Signal);
 impl Step for Freeze {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         let paused = self.0 == Signal::Pause;
+        if paused {
+            // A frozen server answers no question any more.
+            scene.look_at_fsync().await;
+        }
         scene.note("step", if paused { "paused" } else { "resumed" });
         scene.instance.signal(self.0).await?;
         scene.paused(paused);

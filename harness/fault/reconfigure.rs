@@ -19,6 +19,10 @@ struct Reconfigure {
 
 #[async_trait(?Send)]
 impl Step for Reconfigure {
+    fn mends(&self) -> bool {
+        true
+    }
+
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         for (name, value) in &self.pairs {
             scene.note("step", &format!("config file: {name} {value}"));

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
+
 use super::control::{Control, Pulse, ping};
 use super::saves::Saves;
 use super::{Trouble, lab};
@@ -13,7 +15,7 @@ use crate::matrix::Directive;
 use crate::oracle::History;
 use crate::plan::Plan;
 use crate::record::Event;
-use crate::workload::driver::{Done, Driver};
+use crate::workload::driver::{Done, Driver, Stalled};
 use crate::workload::ledger::Ledger;
 use crate::workload::{make, mix};
 
@@ -25,6 +27,8 @@ pub const READY_LIMIT: Duration = Duration::from_secs(30);
 pub const PHASE_LIMIT: Duration = Duration::from_secs(15);
 /// Longest wait for the writes before a fault.
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
+/// Longest wait for a last look before a fault: a server that is busy with itself is not waited for.
+const LOOK_LIMIT: Duration = Duration::from_millis(500);
 /// Longest wait for writers to notice that their server is gone.
 const WRITERS_LIMIT: Duration = Duration::from_secs(2);
 
@@ -93,6 +97,16 @@ pub struct Draft {
     pub saved_until_us: Option<u64>,
     /// The last snapshot failed.
     pub save_failed: bool,
+    /// Starts that were refused before somebody mended the files.
+    pub refusals: u32,
+    /// A check tool was told to mend the files.
+    pub repaired: bool,
+    /// Another server was put in the dead one's place.
+    pub switched_server: bool,
+    /// A backup was put back: when it was begun, and up to when its snapshot holds everything.
+    pub restored: Option<(u64, Option<u64>)>,
+    /// When the server last said that no fsync was in flight: what it had acknowledged by then is written.
+    pub settled_us: Option<u64>,
     /// Acknowledged in this epoch when the fault struck.
     pub acked_before_fault: u64,
     /// What the writers had done in the end.
@@ -101,6 +115,17 @@ pub struct Draft {
     pub wrote_for: Duration,
     /// The files of the dead server, just before it was started again.
     pub files_dead: Vec<DataFile>,
+}
+
+/// A backup.
+#[derive(Debug, Default)]
+pub struct Copy {
+    /// Every file by its path below the data directory.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// What was acknowledged by then had been written, in microseconds since the trial began.
+    pub at_us: u64,
+    /// Acknowledgements up to here were in a completed snapshot by then.
+    pub saved_until_us: Option<u64>,
 }
 
 /// How a start went.
@@ -140,6 +165,8 @@ pub struct Scene {
     pub recovery: Option<Recovery>,
     /// What happened.
     pub events: Vec<Event>,
+    /// The backup that was made, until it is put back.
+    pub backup: Option<Copy>,
     /// Effective configuration of the running server.
     pub config: BTreeMap<String, String>,
     began: Instant,
@@ -186,6 +213,7 @@ impl Scene {
             draft: Draft::default(),
             recovery: None,
             events: Vec::new(),
+            backup: None,
             config: BTreeMap::new(),
             began,
             driver: None,
@@ -200,6 +228,11 @@ impl Scene {
     /// Microseconds since the trial began.
     pub fn now_us(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// When the trial began.
+    pub fn began(&self) -> Instant {
+        self.began
     }
 
     /// Notes that something happened.
@@ -219,21 +252,38 @@ impl Scene {
         let roll = mix(self.plan.seed, u16::MAX, self.events.len() as u32);
         let target = more + roll % (more / 8 + 1);
         if self.driver.is_none() {
-            let driver = Driver::start(
-                &self.instance.address(),
-                &self.plan.workload,
-                self.plan.seed,
-                self.began,
-                &mut self.ledger,
-            )
-            .await
-            .map_err(|error| Trouble::Lab(format!("failed to connect the writers: {error}")))?;
+            let driver =
+                Driver::start(&self.instance.address(), &self.plan.workload, self.began, &mut self.ledger)
+                    .await
+                    .map_err(|error| Trouble::Lab(format!("failed to connect the writers: {error}")))?;
             self.note("writes", &format!("{} connections", self.plan.workload.connections));
             self.driver = Some(driver);
         }
         let driver = self.driver.as_ref().expect("a driver was just made");
-        let reached = driver.reach(driver.acked() + target, WRITE_LIMIT).await;
-        reached.map_err(|stalled| Trouble::NoPressure(stalled.to_string()))
+        match driver.reach(driver.acked() + target, WRITE_LIMIT).await {
+            Ok(()) => Ok(()),
+            Err(stalled) => Err(self.explain(&stalled).await),
+        }
+    }
+
+    /// Why writes stalled: a server that ends by itself or refuses writes is the lab's trouble (a full disk, say), a
+    /// slow one has met too little pressure.
+    async fn explain(&mut self, stalled: &Stalled) -> Trouble {
+        let exit = match stalled.alive {
+            0 => self.instance.exited(EXIT_LIMIT / 10).await.ok().flatten(),
+            _ => None,
+        };
+        match exit {
+            Some(exit) => {
+                let log = self.instance.log_tail(2).await.join(" | ");
+                Trouble::Lab(format!(
+                    "the server ended by itself while it was written to ({}); log: {log}",
+                    describe(exit)
+                ))
+            }
+            None if stalled.refusal.is_some() => Trouble::Lab(stalled.to_string()),
+            None => Trouble::NoPressure(stalled.to_string()),
+        }
     }
 
     /// Marks the moment of a fault, at a moment that the seed chooses within the next milliseconds.
@@ -255,10 +305,29 @@ impl Scene {
             self.draft.saved_until_us = saves.saved_until_us();
             self.draft.save_failed = saves.failed();
         }
+        self.look_at_fsync().await;
         self.note("fault", words);
         let fault_us = self.now_us();
         self.draft.deaths.push(DeathFact { words: words.into(), death, fault_us, exit: None });
         Ok(())
+    }
+
+    /// Asks whether an fsync is in flight. Without one, everything that was acknowledged before the question has been
+    /// written: a write is postponed only while an fsync is pending, and only the thread that answers begins one.
+    pub async fn look_at_fsync(&mut self) {
+        let everysec = self.config.get("appendfsync").is_some_and(|value| value == "everysec")
+            && self.config.get("appendonly").is_some_and(|value| value == "yes");
+        let (true, false, Some(mut control)) = (everysec, self.paused, self.control.clone()) else { return };
+        let asked_us = self.now_us();
+        let answer = timeout(LOOK_LIMIT, control.info("persistence")).await;
+        let idle =
+            matches!(&answer, Ok(Ok(info)) if info.get("aof_pending_bio_fsync").is_some_and(|n| n == "0"));
+        self.draft.settled_us = idle.then_some(asked_us);
+    }
+
+    /// Acknowledgements up to here are in a completed snapshot of this life.
+    pub fn saved_until_us(&self) -> Option<u64> {
+        self.saves.as_ref().and_then(Saves::saved_until_us)
     }
 
     /// Notes how the server ended, and collects the writers. `None` means that it lives on past the limit.
@@ -297,7 +366,7 @@ impl Scene {
         self.instance.start().await?;
         self.recover().await?;
         match self.recovery.take() {
-            Some(Recovery::Ready { .. }) => Ok(()),
+            Some(Recovery::Ready { .. }) => self.check_needs().await,
             other => {
                 let log = self.instance.log_tail(3).await.join(" | ");
                 Err(Trouble::Lab(format!(
@@ -305,6 +374,26 @@ impl Scene {
                 )))
             }
         }
+    }
+
+    /// Asks whether the server knows the commands of the workload.
+    async fn check_needs(&mut self) -> Result<(), Trouble> {
+        let needs = self.ledger.workload.needs();
+        if needs.is_empty() {
+            return Ok(());
+        }
+        let question: Vec<_> =
+            ["COMMAND", "INFO"].into_iter().chain(needs.iter().map(|n| n.command)).collect();
+        let known: Vec<redis::Value> =
+            self.control()?.ask(&question).await.map_err(lab("ask for COMMAND INFO"))?;
+        let missing = needs.iter().zip(known).find(|(_, known)| *known == redis::Value::Nil);
+        missing.map_or(Ok(()), |(need, _)| {
+            let build = &self.plan.build;
+            Err(Trouble::Unsupported {
+                reason: format!("{} {} does not know {}", build.product, build.version, need.command),
+                remedy: format!("it came with {}", need.since),
+            })
+        })
     }
 
     /// Waits until a started server answers, ends, or neither; then reads its configuration back.

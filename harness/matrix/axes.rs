@@ -95,7 +95,7 @@ impl Axes<'_> {
                 binary: sheet.string("binary"),
                 version: sheet.string("version"),
                 package: sheet.table("package").and_then(|table| self.package(&table)),
-                config: self.config(&sheet),
+                base: self.config(&sheet),
                 directives: self.directives_of(&sheet, "set"),
             };
             if server.image.is_none() && server.binary.is_none() && server.package.is_none() {
@@ -142,10 +142,10 @@ impl Axes<'_> {
         let mut policies = Vec::new();
         for (name, span, sheet) in root.named("persistence") {
             self.check_name(&name, span);
-            let config = self.config(&sheet);
+            let base = self.config(&sheet);
             let servers = sheet.words("servers").into_iter().map(|(pattern, _)| pattern).collect();
             let directives = self.directives(&sheet);
-            policies.push(Persistence { name, config, directives, servers });
+            policies.push(Persistence { name, base, directives, servers });
         }
         policies
     }
@@ -204,6 +204,8 @@ impl Axes<'_> {
                 ttl: sheet.duration("ttl"),
                 keys: sheet.count("keys", 1).map(|keys| u32::try_from(keys).unwrap_or(u32::MAX)),
                 rate: sheet.count("rate", 1).map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)),
+                steady: sheet.truth("steady").unwrap_or(false),
+                databases: limited("databases", 16, 1) as u16,
                 name,
                 kind,
             };
@@ -282,18 +284,19 @@ impl Axes<'_> {
         }
     }
 
-    fn config(&self, sheet: &Sheet<'_, '_>) -> Option<std::path::PathBuf> {
-        let path = self.folder.join(sheet.string("config")?);
-        let span = sheet.value("config").map_or(sheet.span.clone(), |value| value.span());
-        match std::fs::read_to_string(&path) {
-            Err(error) => self.notes.add(span, format!("failed to read {}: {error}", path.display()), None),
-            Ok(text) => {
-                if let Err(error) = conf::parse(&text) {
-                    self.notes.add(span, format!("{}: {error}", path.display()), None);
-                }
-            }
-        }
-        Some(path)
+    /// The lines of the redis.conf that a table names.
+    fn config(&self, sheet: &Sheet<'_, '_>) -> Vec<Directive> {
+        let Some(file) = sheet.string("config") else { return Vec::new() };
+        let path = self.folder.join(file);
+        let lines = match std::fs::read_to_string(&path) {
+            Err(error) => Err(format!("failed to read {}: {error}", path.display())),
+            Ok(text) => conf::parse(&text).map_err(|error| format!("{}: {error}", path.display())),
+        };
+        lines.unwrap_or_else(|message| {
+            let span = sheet.value("config").map_or(sheet.span.clone(), |value| value.span());
+            self.notes.add(span, message, None);
+            Vec::new()
+        })
     }
 
     fn directives_of(&self, sheet: &Sheet<'_, '_>, key: &'static str) -> Vec<Directive> {

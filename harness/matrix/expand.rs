@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::sheet::Notes;
-use super::{Case, Matrix, Persistence, StorageKind, When};
+use super::{Case, Directive, Matrix, Persistence, StorageKind, When};
 use crate::glob;
 
 impl Matrix {
@@ -39,6 +39,14 @@ impl Matrix {
         })
     }
 
+    /// Lines of the config files that a case begins with: the server's, below the policy's.
+    pub fn base(&self, case: Case) -> Vec<Directive> {
+        let policy = &self.persistences[usize::from(case.persistence)].base;
+        let server = &self.servers[usize::from(case.server)].base;
+        let kept = |line: &&Directive| policy.iter().all(|newer| newer.name != line.name);
+        server.iter().filter(kept).chain(policy).cloned().collect()
+    }
+
     /// How many cases there are for all engines.
     pub fn count(&self) -> usize {
         self.cases(None).count()
@@ -65,14 +73,15 @@ impl Matrix {
             patterns.is_empty() || patterns.iter().any(|pattern| glob::matches(pattern, text))
         };
         let policy = &self.persistences[usize::from(case.persistence)];
-        let lines: BTreeMap<_, _> = policy.directives.iter().map(|line| (&line.name, &line.value)).collect();
+        let lines: BTreeMap<_, _> = policy.lines().map(|line| (&line.name, &line.value)).collect();
         any(&when.suite, &self.suites[usize::from(case.suite)].name)
             && any(&when.server, &self.servers[usize::from(case.server)].name)
             && any(&when.persistence, &policy.name)
             && any(&when.storage, &self.storages[usize::from(case.storage)].name)
             && any(&when.workload, &self.workloads[usize::from(case.workload)].name)
             && any(&when.fault, &self.faults[usize::from(case.fault)].name)
-            && engine.is_none_or(|engine| any(&when.engine, engine))
+            // As long as no engine is chosen, a rule about one of them leaves the others their trials.
+            && engine.map_or(when.engine.is_empty(), |engine| any(&when.engine, engine))
             && when
                 .config
                 .iter()
@@ -104,10 +113,18 @@ impl Matrix {
     }
 }
 
+impl Persistence {
+    /// The policy as written: its keys, and of its file what they leave in force.
+    fn lines(&self) -> impl Iterator<Item = &Directive> {
+        let kept = |line: &&Directive| self.directives.iter().all(|newer| newer.name != line.name);
+        self.base.iter().filter(kept).chain(&self.directives)
+    }
+}
+
 /// Whether a policy has what a fault needs. A policy that says nothing of `save` has the server's own save points.
 fn has(policy: &Persistence, need: &str) -> bool {
-    let aof = policy.directives.iter().any(|line| line.name == "appendonly" && line.value == "yes");
-    let mut saves = policy.directives.iter().filter(|line| line.name == "save").peekable();
+    let aof = policy.lines().any(|line| line.name == "appendonly" && line.value == "yes");
+    let mut saves = policy.lines().filter(|line| line.name == "save").peekable();
     let rdb = saves.peek().is_none() || saves.any(|line| !line.value.is_empty());
     match need {
         "aof" => aof,

@@ -1,4 +1,8 @@
-//! From `matrix.toml` to cases: parse (with spans), resolve, expand, name. Pure.
+//! From `matrix.toml` to cases: parse (with spans), resolve, expand, name. Pure, but for the files that it reads.
+//!
+//! A table is read through a sheet that remembers what was asked of it, so that everything else in it is a mistake,
+//! and a mistake is noted and never stops the reading: all of them are told at once. Cases are made one after the
+//! other, and a trial's name leads back to its case without any being made.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,7 +56,7 @@ pub struct Matrix {
     pub known: Vec<Known>,
 }
 
-/// `[run]`. Every key is also a flag and, in capitals, an environment variable.
+/// `[run]`: what holds where neither the command line nor the environment says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Run {
     /// `auto`, `docker` or `process`.
@@ -88,8 +92,8 @@ pub struct Server {
     pub version: Option<String>,
     /// A pinned package that carries the binary.
     pub package: Option<Package>,
-    /// The server's own redis.conf, as a base below the policy.
-    pub config: Option<PathBuf>,
+    /// Lines of the server's own redis.conf, below the policy.
+    pub base: Vec<Directive>,
     /// Directives that every trial of this server sets.
     pub directives: Vec<Directive>,
 }
@@ -129,8 +133,8 @@ pub struct Directive {
 pub struct Persistence {
     /// Name of the axis value.
     pub name: String,
-    /// A redis.conf of the user's own, as a base below the directives.
-    pub config: Option<PathBuf>,
+    /// Lines of a redis.conf of the user's own, below the directives.
+    pub base: Vec<Directive>,
     /// The lines under test.
     pub directives: Vec<Directive>,
     /// Axis values of `server` that this policy is for; empty means all.
@@ -165,7 +169,7 @@ pub struct Storage {
 pub struct Workload {
     /// Name of the axis value.
     pub name: String,
-    /// Which workload: `sessions`, `single`, `large`, `churn`.
+    /// Which workload: a word of [`KINDS`](crate::workload::KINDS).
     pub kind: String,
     /// Connections, each the only writer of its keys.
     pub connections: u16,
@@ -181,6 +185,17 @@ pub struct Workload {
     pub keys: Option<u32>,
     /// Writes per second over all connections; as fast as they are answered when absent.
     pub rate: Option<u32>,
+    /// Whether the rate holds to the end; else writers sprint towards the fault.
+    pub steady: bool,
+    /// Logical databases that the connections are dealt to in turn.
+    pub databases: u16,
+}
+
+impl Workload {
+    /// The logical database that a connection works in.
+    pub fn database(&self, lane: u16) -> u16 {
+        lane % self.databases.max(1)
+    }
 }
 
 /// How the server is launched.

@@ -1,6 +1,6 @@
 //! The ops of a lane by key, in order: 4 bytes per op.
 
-use super::{Answer, History};
+use super::{Effect, History};
 
 /// Numbers of the ops of one epoch, grouped by key.
 pub struct Chains {
@@ -10,15 +10,20 @@ pub struct Chains {
 }
 
 impl Chains {
-    /// Groups the ops of a lane. Refused ones are left out: they must have no effect.
+    /// Groups the ops of a lane. Those that must have no effect are left out.
     pub fn build(history: &dyn History, lane: u16) -> Self {
         let keys = history.keys(lane) as usize;
         let mut offsets = vec![0_u32; keys + 1];
-        let effective = |seq| {
+        let effective = |seq: u32| {
             let op = history.op(lane, seq);
-            (op.answer != Answer::Refused).then_some(op.key as usize)
+            let effective = op.answer.may_count() && op.effect != Effect::Promise;
+            let companions = if effective { history.companions(lane, seq) } else { Vec::new() };
+            effective
+                .then_some(op.key as usize)
+                .into_iter()
+                .chain(companions.into_iter().map(|touch| touch.key as usize))
         };
-        for key in history.span(lane).filter_map(effective) {
+        for key in history.span(lane).flat_map(effective) {
             offsets[key + 1] += 1;
         }
         for key in 0..keys {
@@ -27,7 +32,7 @@ impl Chains {
         let mut next = offsets.clone();
         let mut seqs = vec![0; offsets[keys] as usize];
         for seq in history.span(lane) {
-            if let Some(key) = effective(seq) {
+            for key in effective(seq) {
                 seqs[next[key] as usize] = seq;
                 next[key] += 1;
             }

@@ -29,10 +29,10 @@ pub fn fit(
                 let fits = ops[..fate.longest as usize]
                     .partition_point(|&seq| history.op(lane, seq).sent_us <= lost_us)
                     as u32;
-                if fits == fate.longest || fate.kind == Kind::Corrupt {
+                if fits == fate.longest || fate.kind.is_garbled() {
                     continue;
                 }
-                let states = States { history, lane, ops, base: cell(baseline, lane, key), clock };
+                let states = States { history, lane, key, ops, base: cell(baseline, lane, key), clock };
                 let seen = cell(observed, lane, key);
                 match states.previous(fits, seen) {
                     Some(prefix) => {
@@ -62,14 +62,19 @@ fn earliest_lost(history: &dyn History, lanes: &[Lane]) -> Option<u64> {
     for (lane, (chains, fates)) in (0..).zip(lanes) {
         for (key, fate) in (0..).zip(fates) {
             let at = match fate.kind {
-                Kind::Corrupt => continue,
+                kind if kind.is_garbled() => continue,
                 Kind::BaselineLost { .. } => Some(0),
-                _ => chains.ops(key)[fate.longest as usize..].iter().find_map(|&seq| {
-                    match history.op(lane, seq).answer {
-                        Answer::Acked { at_us } => Some(at_us),
-                        Answer::InDoubt | Answer::Refused => None,
-                    }
-                }),
+                _ => {
+                    let ops = chains.ops(key);
+                    (fate.longest as usize..ops.len()).find_map(|position| {
+                        match history.op(lane, ops[position]).answer {
+                            Answer::Acked { at_us } if !fate.is_vacuous(history, lane, ops, position) => {
+                                Some(at_us)
+                            }
+                            _ => None,
+                        }
+                    })
+                }
             };
             earliest = match (earliest, at) {
                 (Some(a), Some(b)) => Some(u64::min(a, b)),

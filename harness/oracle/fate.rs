@@ -38,13 +38,24 @@ pub enum Kind {
     Expired,
     /// By nothing: it holds bytes that no op of this key wrote.
     Corrupt,
+    /// By nothing: it counts more than was ever added, or is there more than once.
+    Duplicated,
+    /// By nothing: it is of another type.
+    WrongType,
     /// By nothing: what the baseline held is gone or older.
     BaselineLost {
-        /// The op whose value the baseline held.
-        seq: u32,
+        /// The op whose value the baseline held; absent when its bytes were wrong already.
+        seq: Option<u32>,
     },
-    /// By nothing: the baseline held nothing, and now an earlier epoch's value is back.
+    /// By nothing: an earlier epoch's value is back that the baseline did not hold any more.
     BaselineBack,
+}
+
+impl Kind {
+    /// Whether what the key holds says nothing of how far its history got.
+    pub fn is_garbled(self) -> bool {
+        matches!(self, Self::Corrupt | Self::Duplicated | Self::WrongType)
+    }
 }
 
 /// What became of every key of a lane.
@@ -59,8 +70,8 @@ pub fn of_lane(
     (0..chains.keys())
         .map(|key| {
             let states =
-                States { history, lane, ops: chains.ops(key), base: cell(baseline, lane, key), clock };
-            states.fate(key, cell(observed, lane, key))
+                States { history, lane, key, ops: chains.ops(key), base: cell(baseline, lane, key), clock };
+            states.fate(cell(observed, lane, key))
         })
         .collect()
 }
@@ -71,6 +82,8 @@ pub struct States<'a> {
     pub history: &'a dyn History,
     /// The key's lane.
     pub lane: u16,
+    /// The key.
+    pub key: u32,
     /// The key's ops of this epoch, refused ones left out.
     pub ops: &'a [u32],
     /// What the key held before them.
@@ -105,10 +118,16 @@ impl States<'_> {
 
     fn after(&self, prefix: u32) -> Cell {
         let seq = self.ops[prefix as usize - 1];
-        match self.op(seq).effect {
+        match super::effect_on(self.history, self.lane, seq, self.key) {
             Effect::Set { .. } => Cell::Version(seq),
-            Effect::Delete => Cell::Absent,
+            Effect::Add => Cell::Count(self.counted() + prefix),
+            Effect::Delete | Effect::Promise => Cell::Absent,
         }
+    }
+
+    /// What a key that counts had counted before.
+    fn counted(&self) -> u32 {
+        if let Cell::Count(count) = self.base { count } else { 0 }
     }
 
     fn op(&self, seq: u32) -> Op {
@@ -122,37 +141,55 @@ impl States<'_> {
         matches!(op.effect, Effect::Set { ttl_us: Some(ttl) } if op.sent_us.saturating_add(ttl) <= self.clock.survey_to_us)
     }
 
-    fn fate(&self, key: u32, observed: Cell) -> Fate {
+    fn fate(&self, observed: Cell) -> Fate {
         let total = self.ops.len() as u32;
         // Whole keys that nothing happened to are most of a large trial: settle them first.
         let shortest = self.next(0, observed);
-        let Some(shortest) = shortest else { return self.unexplained(key, observed) };
+        let Some(shortest) = shortest else { return self.unexplained(observed) };
         let longest = self.previous(total, observed).unwrap_or(shortest);
         self.explained(shortest, longest, observed)
     }
 
-    /// No op of this epoch explains the key: either everything since the baseline is lost, and more, or the
-    /// bytes are wrong.
-    fn unexplained(&self, key: u32, observed: Cell) -> Fate {
-        let kind = match (self.base, observed) {
-            (Cell::Version(seq), Cell::Absent) => Kind::BaselineLost { seq },
-            (base, Cell::Version(seen)) if self.is_earlier_value(key, seen) => match base {
-                Cell::Version(seq) => Kind::BaselineLost { seq },
-                _ => Kind::BaselineBack,
-            },
-            _ => Kind::Corrupt,
+    /// No op of this epoch explains the key: either everything since the baseline is lost and what the baseline held
+    /// did not stay either, or the bytes are wrong.
+    fn unexplained(&self, observed: Cell) -> Fate {
+        let back = match observed {
+            Cell::Absent => None,
+            Cell::Version(seen) if self.is_earlier_value(seen) => Some(seen),
+            Cell::Count(count) if count < self.counted() => None,
+            Cell::Count(_) | Cell::Twice => return self.garbled(Kind::Duplicated),
+            Cell::WrongType => return self.garbled(Kind::WrongType),
+            Cell::Version(_) | Cell::Corrupt => return self.garbled(Kind::Corrupt),
         };
-        // Bytes that are wrong say nothing of the other ops: only the last one is gone for certain.
+        let kind = match self.base {
+            Cell::Absent => Kind::BaselineBack,
+            Cell::Version(seq) if back > Some(seq) => Kind::BaselineBack,
+            Cell::Version(seq) => Kind::BaselineLost { seq: Some(seq) },
+            Cell::Count(_) | Cell::Twice | Cell::WrongType | Cell::Corrupt => {
+                Kind::BaselineLost { seq: None }
+            }
+        };
+        Fate { shortest: 0, longest: 0, kind, base: self.base }
+    }
+
+    /// Bytes that are wrong say nothing of the other ops: only the last one is gone for certain. What is there twice, or
+    /// more than was added, is not gone at all.
+    fn garbled(&self, kind: Kind) -> Fate {
         let total = self.ops.len() as u32;
-        let prefix = if kind == Kind::Corrupt { total.saturating_sub(1) } else { 0 };
-        Fate { shortest: 0, longest: prefix, kind, base: self.base }
+        let longest = if kind == Kind::Duplicated { total } else { total.saturating_sub(1) };
+        Fate { shortest: 0, longest, kind, base: self.base }
     }
 
     /// Whether an op of an earlier epoch wrote this value to this key.
-    fn is_earlier_value(&self, key: u32, seq: u32) -> bool {
-        seq < self.history.span(self.lane).start && self.op(seq).key == key && {
-            let op = self.op(seq);
-            matches!(op.effect, Effect::Set { .. }) && op.answer != super::Answer::Refused
-        }
+    fn is_earlier_value(&self, seq: u32) -> bool {
+        seq < self.history.span(self.lane).start
+            && self.op(seq).answer.may_count()
+            && self.touches(seq)
+            && matches!(super::effect_on(self.history, self.lane, seq, self.key), Effect::Set { .. })
+    }
+
+    fn touches(&self, seq: u32) -> bool {
+        let companions = || self.history.companions(self.lane, seq);
+        self.op(seq).key == self.key || companions().iter().any(|touch| touch.key == self.key)
     }
 }

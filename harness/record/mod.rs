@@ -10,7 +10,7 @@ mod verdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::run::{JournalLine, Report, RunFacts, ServerFacts, Totals};
+pub use self::run::{CaseFacts, JournalLine, Report, RunFacts, ServerFacts, Totals};
 pub use self::verdict::{Anomaly, Shape, Verdict};
 
 /// Version of `report.json` and of the journal lines. The number rises when a

@@ -103,6 +103,28 @@ pub enum Anomaly {
     SilentTruncation,
     /// The policy asked for is not the one the server runs with.
     PolicyNotInForce,
+    /// A transaction or a script survived in part.
+    TornTransaction,
+    /// A write took effect more than once, or a thing is in two places.
+    DuplicatedEffect,
+    /// A key is of another type than was ever written.
+    WrongType,
+    /// A key will expire at another time than was asked for.
+    TtlDrift,
+    /// A consumer group forgot a delivery or an acknowledgement.
+    LostGroupState,
+    /// A function is gone or older.
+    LostFunction,
+    /// A write is gone that WAITAOF had answered for.
+    LostPromised,
+    /// The server found data files, started with none of their data, and said nothing.
+    SilentEmptyStart,
+    /// The server starts only after somebody repaired its files by hand.
+    NeedsManualRepair,
+    /// The server would not end when it was told to.
+    ShutdownRefused,
+    /// The server reported a clean end and had lost acknowledged writes.
+    FalseSuccess,
 }
 
 impl Anomaly {
@@ -119,6 +141,17 @@ impl Anomaly {
             Self::StuckLoading => "stuck-loading",
             Self::SilentTruncation => "silent-truncation",
             Self::PolicyNotInForce => "policy-not-in-force",
+            Self::TornTransaction => "torn-transaction",
+            Self::DuplicatedEffect => "duplicated-effect",
+            Self::WrongType => "wrong-type",
+            Self::TtlDrift => "ttl-drift",
+            Self::LostGroupState => "lost-group-state",
+            Self::LostFunction => "lost-function",
+            Self::LostPromised => "lost-promised",
+            Self::SilentEmptyStart => "silent-empty-start",
+            Self::NeedsManualRepair => "needs-manual-repair",
+            Self::ShutdownRefused => "shutdown-refused",
+            Self::FalseSuccess => "false-success",
         }
     }
 }

@@ -121,6 +121,8 @@ struct Data<'a> {
     seed: Vec<u64>,
     acknowledged: Vec<u64>,
     lost: Vec<u64>,
+    /// Worst share that a life of the trial lost, from 0 to 1.
+    share: Vec<f64>,
     in_doubt: Vec<u64>,
     window_ms: Vec<Option<u64>>,
     recovery_ms: Vec<Option<u64>>,
@@ -177,6 +179,7 @@ impl<'a> Data<'a> {
             seed: trials.iter().map(|trial| trial.seed).collect(),
             acknowledged: trials.iter().map(|trial| trial.acknowledged).collect(),
             lost: trials.iter().map(|trial| trial.lost).collect(),
+            share: trials.iter().map(worst_share).collect(),
             in_doubt: trials.iter().map(|trial| trial.in_doubt).collect(),
             window_ms: trials.iter().map(|trial| trial.window_ms.map(round)).collect(),
             recovery_ms: trials.iter().map(|trial| trial.recovery_ms.map(round)).collect(),
@@ -186,4 +189,11 @@ impl<'a> Data<'a> {
             cut,
         }
     }
+}
+
+/// A trial that loses its whole first life has lost everything, however well the second one went.
+fn worst_share(trial: &TrialRecord) -> f64 {
+    let shares = trial.epochs.iter().filter(|epoch| epoch.acknowledged > 0);
+    let worst = shares.map(|epoch| epoch.lost as f64 / epoch.acknowledged as f64).fold(0.0, f64::max);
+    (worst * 1e4).round() / 1e4
 }

@@ -10,6 +10,7 @@ use crate::record::{JournalLine, Report, SCHEMA, Totals, TrialRecord, Verdict};
 mod csv;
 mod html;
 mod json;
+pub mod statistics;
 
 /// A format: the name of its file, and how it is rendered.
 pub struct Format {
@@ -63,6 +64,7 @@ pub fn assemble(lines: Vec<JournalLine>) -> Report {
     report.interrupted = started;
     report.trials = trials.into_values().collect();
     report.totals = totals(&report.trials);
+    report.cases = statistics::by_case(&report.trials);
     report
 }
 

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Completion, Failed};
 
-use super::{Run, Stop, interrupt};
+use super::{Recipe, Run, Stop, interrupt};
 use crate::engine::Engine;
 use crate::fault::scene::READY_LIMIT;
 use crate::journal::{Journal, JournalError};
-use crate::matrix::{self, Case, Directive, Matrix};
-use crate::plan::Plan;
+use crate::matrix::{Case, Matrix};
+use crate::plan::{Builds, Plan};
 use crate::progress::Progress;
 use crate::record::{RunFacts, TrialRecord, Verdict};
 use crate::server::{Build, Unavailable};
@@ -25,9 +25,8 @@ const TRIAL_LIMIT: Duration = Duration::from_secs(120);
 pub(super) struct Lab {
     matrix: Arc<Matrix>,
     builds: Vec<Result<Arc<Build>, Unavailable>>,
+    by_name: Arc<Builds>,
     engine: Arc<dyn Engine>,
-    /// Lines of config files, by server and policy.
-    bases: Bases,
     journal: Journal,
     journal_trouble: Mutex<Option<String>>,
     progress: Progress,
@@ -37,10 +36,12 @@ pub(super) struct Lab {
     next: AtomicU64,
     repro: String,
     inconclusive_fails: bool,
+    /// What the command line replaces.
+    pub(super) recipe: Recipe,
 }
 
 impl Lab {
-    /// Opens the journal and reads the config files.
+    /// Opens the journal.
     pub(super) fn open(run: &Run, watched: bool) -> Result<Self, Stop> {
         let journal = Journal::create(&run.folder, &run.facts).map_err(|error| {
             Stop::lab(format!("{error}; set OUTLAST_REPORTS to a folder that can be written"))
@@ -49,8 +50,10 @@ impl Lab {
             progress: Progress::new(run.cases.len() as u64, watched),
             matrix: run.matrix.clone(),
             builds: run.builds.clone(),
+            by_name: Arc::new(
+                run.matrix.servers.iter().map(|server| server.name.clone()).zip(run.builds.clone()).collect(),
+            ),
             engine: run.engine.clone(),
-            bases: bases(&run.matrix)?,
             journal,
             journal_trouble: Mutex::new(None),
             home: run.home.folder.clone(),
@@ -59,6 +62,7 @@ impl Lab {
             next: AtomicU64::new(0),
             repro: repro_prefix(run.engine.name(), &run.matrix.file),
             inconclusive_fails: run.settings.inconclusive_fails,
+            recipe: run.recipe.clone(),
         })
     }
 
@@ -71,25 +75,9 @@ impl Lab {
 
     /// One trial, tried again with more pressure while it is inconclusive.
     pub(super) fn run(&self, case: Case) -> Result<Completion, Failed> {
-        let mut attempt = 1;
-        let record = loop {
-            if interrupt::happened() {
-                return Ok(Completion::ignored_with("interrupted"));
-            }
-            let plan = self.plan(case, attempt);
-            self.note(self.journal.started(&plan.name, attempt));
-            let mut record = match &self.builds[usize::from(case.server)] {
-                Ok(_) => trial::run(&Arc::new(plan), &self.engine, self.began),
-                Err(missing) => unavailable(&plan, missing, self.engine.name()),
-            };
-            record.repro = format!("{}'{}'", self.repro, record.name);
-            if record.verdict != Verdict::Inconclusive || attempt >= self.attempts {
-                break record;
-            }
-            attempt += 1;
+        let Some(record) = self.try_again(case, self.recipe.clone()) else {
+            return Ok(Completion::ignored_with("interrupted"));
         };
-        self.note(self.journal.finished(&record));
-        self.progress.finished(&record);
         match record.verdict {
             Verdict::Kept | Verdict::Known => Ok(Completion::Completed),
             Verdict::Unsupported => Ok(Completion::ignored_with(record.message)),
@@ -100,11 +88,59 @@ impl Lab {
         }
     }
 
-    fn plan(&self, case: Case, attempt: u32) -> Plan {
+    /// The record of a trial, kept in the journal; `None` when the run was interrupted before it began.
+    pub(super) fn try_again(&self, case: Case, recipe: Recipe) -> Option<TrialRecord> {
+        let mut attempt = 1;
+        let record = loop {
+            if interrupt::happened() {
+                return None;
+            }
+            let plan = self.plan(case, attempt, &recipe);
+            self.note(self.journal.started(&plan.name, attempt));
+            let mut record = match &self.builds[usize::from(case.server)] {
+                Ok(_) => trial::run(&Arc::new(plan), &self.engine, self.began),
+                Err(missing) => unavailable(&plan, missing, self.engine.name()),
+            };
+            record.repro = format!("{}'{}'{}", self.repro, record.name, recipe.flags());
+            if record.verdict != Verdict::Inconclusive || attempt >= self.attempts {
+                break record;
+            }
+            attempt += 1;
+        };
+        self.note(self.journal.finished(&record));
+        self.progress.finished(&record);
+        Some(record)
+    }
+
+    /// The record of a trial that is part of a search and not of the report.
+    pub(super) fn rehearse(&self, case: Case, recipe: Recipe) -> Option<TrialRecord> {
+        self.builds[usize::from(case.server)].is_ok().then(|| {
+            let plan = self.plan(case, 1, &recipe);
+            trial::run(&Arc::new(plan), &self.engine, self.began)
+        })
+    }
+
+    /// What a case does by the matrix and the command line.
+    pub(super) fn recipe_of(&self, case: Case) -> Recipe {
+        let plan = self.plan(case, 1, &self.recipe);
+        Recipe {
+            writes: Some(plan.workload.writes),
+            connections: Some(plan.workload.connections),
+            pipeline: Some(plan.workload.pipeline),
+            steps: Some(plan.fault.steps),
+        }
+    }
+
+    fn plan(&self, case: Case, attempt: u32, recipe: &Recipe) -> Plan {
         let matrix = &self.matrix;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let suite = &matrix.suites[usize::from(case.suite)];
         let mut workload = matrix.workloads[usize::from(case.workload)].clone();
+        let mut fault = matrix.faults[usize::from(case.fault)].clone();
+        workload.writes = recipe.writes.unwrap_or(workload.writes);
+        workload.connections = recipe.connections.unwrap_or(workload.connections);
+        workload.pipeline = recipe.pipeline.unwrap_or(workload.pipeline);
+        fault.steps = recipe.steps.clone().unwrap_or(fault.steps);
         // More pressure: twice the writes at each further attempt.
         workload.writes = workload.writes.saturating_mul(1 << (attempt - 1).min(8));
         Plan {
@@ -112,10 +148,11 @@ impl Lab {
             suite: suite.name.clone(),
             server: matrix.servers[usize::from(case.server)].clone(),
             build: self.builds[usize::from(case.server)].clone().unwrap_or_default(),
+            builds: self.by_name.clone(),
             persistence: matrix.persistences[usize::from(case.persistence)].clone(),
             storage: matrix.storages[usize::from(case.storage)].clone(),
             workload,
-            fault: matrix.faults[usize::from(case.fault)].clone(),
+            fault,
             seed: u64::from(case.seed),
             second_life: suite.second_life,
             attempt,
@@ -124,7 +161,7 @@ impl Lab {
             folder: self.home.join(format!("{number:x}")),
             id: format!("{number:x}"),
             matrix: matrix.clone(),
-            base: self.bases.of(case),
+            base: matrix.base(case),
         }
     }
 
@@ -154,44 +191,6 @@ fn unavailable(plan: &Plan, missing: &Unavailable, engine: &str) -> TrialRecord 
         started_at: jiff::Timestamp::now().to_string(),
         ..TrialRecord::default()
     }
-}
-
-/// Config files of servers and policies, read once.
-#[derive(Default)]
-struct Bases {
-    servers: Vec<Vec<Directive>>,
-    persistences: Vec<Vec<Directive>>,
-}
-
-impl Bases {
-    fn of(&self, case: Case) -> Vec<Directive> {
-        let (server, policy) =
-            (&self.servers[usize::from(case.server)], &self.persistences[usize::from(case.persistence)]);
-        let mut lines: Vec<_> = server
-            .iter()
-            .filter(|line| policy.iter().all(|newer| newer.name != line.name))
-            .cloned()
-            .collect();
-        lines.extend(policy.iter().cloned());
-        lines
-    }
-}
-
-fn bases(matrix: &Matrix) -> Result<Bases, Stop> {
-    let read = |file: &Option<PathBuf>| -> Result<Vec<Directive>, Stop> {
-        let Some(path) = file else { return Ok(Vec::new()) };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Stop::usage(format!("failed to read {}: {error}", path.display())))?;
-        matrix::conf::parse(&text).map_err(|error| Stop::usage(format!("{}: {error}", path.display())))
-    };
-    Ok(Bases {
-        servers: matrix.servers.iter().map(|server| read(&server.config)).collect::<Result<_, _>>()?,
-        persistences: matrix
-            .persistences
-            .iter()
-            .map(|policy| read(&policy.config))
-            .collect::<Result<_, _>>()?,
-    })
 }
 
 /// The command line that runs one trial again, up to its name.

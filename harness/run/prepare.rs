@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Run, Stop, cpus};
+use super::{Recipe, Run, Stop, cpus};
 use crate::engine::docker::{self, Docker};
 use crate::engine::process::Process;
 use crate::engine::{Engine, EngineError};
@@ -79,6 +79,9 @@ impl Run {
             format: flags.format,
             color: flags.color,
             logfile: flags.logfile.clone(),
+            recipe: Recipe::of(flags)?,
+            until_broken: flags.until_broken,
+            seconds: flags.seconds,
             cases,
             builds,
             engine,
@@ -104,9 +107,17 @@ fn connect(home: &Home, pull: Pull) -> Result<Docker, EngineError> {
 
 /// Finds the servers that the selected trials need; the others are left alone.
 fn servers(matrix: &Matrix, cases: &[Case], docker: Option<&Docker>) -> Vec<Result<Arc<Build>, Unavailable>> {
-    let needed: Vec<_> = (0..matrix.servers.len())
-        .map(|index| cases.iter().any(|case| usize::from(case.server) == index))
-        .collect();
+    let mut needed = vec![false; matrix.servers.len()];
+    let mut faults = vec![false; matrix.faults.len()];
+    for case in cases {
+        needed[usize::from(case.server)] = true;
+        faults[usize::from(case.fault)] = true;
+    }
+    for (index, server) in matrix.servers.iter().enumerate() {
+        let switch = format!("switch-server {}", server.name);
+        let mut used = matrix.faults.iter().zip(&faults).filter(|(_, used)| **used);
+        needed[index] |= used.any(|(fault, _)| fault.steps.contains(&switch));
+    }
     let cache = server::cache_folder();
     let wanted: Vec<_> =
         matrix.servers.iter().zip(&needed).filter(|(_, needed)| **needed).map(|(s, _)| s).collect();

@@ -1,4 +1,7 @@
 //! Where a server comes from: PATH, a file, a pinned package or an image.
+//!
+//! Each place is one file that says where a binary is; the binary then says itself what it is. A server that cannot be
+//! had is [`Unavailable`], with all that was tried: its trials are unsupported, and the others run.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Plan, Workload, mix, ttl_us};
+use super::strings::{Plan, Strings};
+use super::{Workload, mix, ttl_us};
 use crate::matrix;
-use crate::oracle::Effect;
+use crate::oracle::{Effect, Touch};
 
 /// Keys per connection when matrix.toml does not say.
 const KEYS: u32 = 200;
@@ -18,16 +19,20 @@ struct Churn {
 }
 
 pub(super) fn make(spec: &matrix::Workload, seed: u64) -> Arc<dyn Workload> {
-    Arc::new(Churn { seed, keys: spec.keys.unwrap_or(KEYS).max(1), ttl_us: ttl_us(spec) })
+    Arc::new(Strings::new(
+        Churn { seed, keys: spec.keys.unwrap_or(KEYS).max(1), ttl_us: ttl_us(spec) },
+        spec,
+        seed,
+    ))
 }
 
-impl Workload for Churn {
-    fn plan(&self, lane: u16, seq: u32) -> Plan {
+impl Plan for Churn {
+    fn touch(&self, lane: u16, seq: u32) -> Touch {
         let roll = mix(self.seed, lane, seq);
         let key = (roll % u64::from(self.keys)) as u32;
         let delete = (roll >> 32) % 100 < DELETES;
         let effect = if delete { Effect::Delete } else { Effect::Set { ttl_us: self.ttl_us } };
-        Plan { key, effect }
+        Touch { key, effect }
     }
 
     fn keys(&self, ops: u32) -> u32 {

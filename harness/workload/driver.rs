@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -13,16 +14,20 @@ use tokio::time::timeout;
 
 use super::ledger::{Lane, Ledger};
 use super::reply::{self, Reply};
-use super::{Workload, value};
+use super::{Command, Workload, command, words};
 use crate::engine::Address;
 use crate::matrix;
 
 /// Longest wait for a connection to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// Writers stop pacing themselves from this share of the target on, so that the fault meets a server that is
+/// Writers that are not steady stop pacing themselves from this share of the target on, so that the fault meets a server that is
 /// busy, and take it up again past the second share, so that a slow death costs no endless ledger.
 const SPRINT_FROM_PERCENT: u64 = 70;
 const SPRINT_TO_PERCENT: u64 = 150;
+/// A server that acknowledges nothing for this long will not begin to.
+const SILENCE_LIMIT: Duration = Duration::from_secs(15);
+/// Rest of a lane whose whole batch was refused.
+const REFUSED_REST: Duration = Duration::from_millis(2);
 /// Pace past the sprint when the workload has none, in writes per second.
 const CRUISE: u32 = 5_000;
 
@@ -30,7 +35,7 @@ const CRUISE: u32 = 5_000;
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// Connects to a server, within [`CONNECT_LIMIT`].
+/// Connects to a server, or gives up within seconds.
 pub async fn connect(address: &Address) -> io::Result<Box<dyn Stream>> {
     let connecting = async {
         Ok::<Box<dyn Stream>, io::Error>(match address {
@@ -47,15 +52,16 @@ pub async fn connect(address: &Address) -> io::Result<Box<dyn Stream>> {
 
 /// What all lanes share. One thread drives a trial, so cells do.
 struct Shared {
-    workload: Rc<dyn Workload>,
+    workload: Arc<dyn Workload>,
     lanes: Vec<RefCell<Lane>>,
     began: Instant,
-    seed: u64,
     pipeline: u32,
-    size: u32,
     rate: Option<u32>,
+    steady: bool,
     acked: Cell<u64>,
     last_ack_us: Cell<u64>,
+    /// The newest error reply.
+    refusal: RefCell<Option<String>>,
     target: Cell<u64>,
     reached: Notify,
     stop: Cell<bool>,
@@ -80,7 +86,8 @@ pub struct Done {
 
 /// The writers stopped making progress.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{acked} of {target} writes were acknowledged within {} s, {alive} connections alive", limit.as_secs_f32())]
+#[error("{acked} of {target} writes were acknowledged within {} s, {alive} connections alive{}", waited.as_secs(),
+    refusal.as_ref().map(|text| format!("; the server answered: {text}")).unwrap_or_default())]
 pub struct Stalled {
     /// Acknowledged so far.
     pub acked: u64,
@@ -89,7 +96,9 @@ pub struct Stalled {
     /// Connections that still write.
     pub alive: u16,
     /// How long was waited.
-    pub limit: Duration,
+    pub waited: Duration,
+    /// The newest error reply, where writes were refused.
+    pub refusal: Option<String>,
 }
 
 impl Driver {
@@ -97,25 +106,31 @@ impl Driver {
     pub async fn start(
         address: &Address,
         spec: &matrix::Workload,
-        seed: u64,
         began: Instant,
         ledger: &mut Ledger,
     ) -> io::Result<Self> {
         let mut streams = Vec::new();
-        for _ in 0..ledger.lanes.len() {
-            streams.push(connect(address).await?);
+        for lane in 0..ledger.lanes.len() {
+            let mut stream = connect(address).await?;
+            let database = spec.database(lane as u16).to_string();
+            let select = (database != "0").then(|| words(&["SELECT", &database]));
+            let greeting: Vec<_> = select.into_iter().chain(ledger.workload.greeting(lane as u16)).collect();
+            greet(&greeting, &mut stream).await?;
+            streams.push(stream);
         }
+        let unit = ledger.workload.unit();
+        ledger.lanes.iter_mut().for_each(|lane| lane.align(unit, micros(began)));
         let lanes = ledger.lanes.iter_mut().map(|lane| RefCell::new(std::mem::take(lane))).collect();
         let shared = Rc::new(Shared {
-            workload: Rc::new(Borrowed(ledger.workload.clone())),
+            workload: ledger.workload.clone(),
             lanes,
             began,
-            seed,
             pipeline: spec.pipeline.max(1),
-            size: spec.value,
             rate: spec.rate,
+            steady: spec.steady,
             acked: Cell::new(0),
             last_ack_us: Cell::new(0),
+            refusal: RefCell::new(None),
             target: Cell::new(u64::MAX),
             reached: Notify::new(),
             stop: Cell::new(false),
@@ -137,14 +152,23 @@ impl Driver {
     /// Waits until `target` writes of this life are acknowledged; writers go on afterwards.
     pub async fn reach(&self, target: u64, limit: Duration) -> Result<(), Stalled> {
         self.shared.target.set(target);
-        let waiting = async {
-            while self.acked() < target && self.shared.alive.get() > 0 {
-                self.shared.reached.notified().await;
+        let began = Instant::now();
+        let mut acked = self.acked();
+        let mut progress = Instant::now();
+        while acked < target && self.shared.alive.get() > 0 && began.elapsed() < limit {
+            // A notice comes with the last write of the target; the time-out is a look in between.
+            let _ = timeout(SILENCE_LIMIT / 5, self.shared.reached.notified()).await;
+            if self.acked() > acked {
+                (acked, progress) = (self.acked(), Instant::now());
+            } else if progress.elapsed() > SILENCE_LIMIT {
+                break;
             }
-        };
-        let _ = timeout(limit, waiting).await;
-        let (acked, alive) = (self.acked(), self.shared.alive.get());
-        if acked >= target { Ok(()) } else { Err(Stalled { acked, target, alive, limit }) }
+        }
+        if acked >= target {
+            return Ok(());
+        }
+        let (alive, refusal) = (self.shared.alive.get(), self.shared.refusal.borrow().clone());
+        Err(Stalled { acked, target, alive, waited: began.elapsed(), refusal })
     }
 
     /// Ends every writer and puts the lanes back. Writers whose connection broke have ended
@@ -173,16 +197,32 @@ impl Driver {
     }
 }
 
-/// A workload behind two kinds of pointer: the ledger may leave the thread, the driver may not.
-struct Borrowed(std::sync::Arc<dyn Workload>);
-
-impl Workload for Borrowed {
-    fn plan(&self, lane: u16, seq: u32) -> super::Plan {
-        self.0.plan(lane, seq)
+/// Sends what a connection says before its first op, and reads the answers.
+async fn greet(greeting: &[Command], stream: &mut Box<dyn Stream>) -> io::Result<()> {
+    let mut out = Vec::new();
+    for words in greeting {
+        command(&mut out, &words.iter().map(Vec::as_slice).collect::<Vec<_>>());
     }
-    fn keys(&self, ops: u32) -> u32 {
-        self.0.keys(ops)
+    stream.write_all(&out).await?;
+    let mut input = Vec::new();
+    for words in greeting {
+        let first = String::from_utf8_lossy(&words[0]).into_owned();
+        let length = loop {
+            match reply::next(&input).map_err(io::Error::other)? {
+                Some((Reply::Error(text), _)) => {
+                    let text = String::from_utf8_lossy(text);
+                    return Err(io::Error::other(format!("{first} was answered with {text}")));
+                }
+                Some((_, length)) => break length,
+                None => {}
+            }
+            if timeout(CONNECT_LIMIT, stream.read_buf(&mut input)).await?? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        };
+        input.drain(..length);
     }
+    Ok(())
 }
 
 async fn write(shared: Rc<Shared>, lane: u16, stream: Box<dyn Stream>) {
@@ -204,9 +244,7 @@ async fn batches(shared: &Shared, lane: u16, mut stream: Box<dyn Stream>) -> io:
         out.clear();
         let first = ledger.borrow().ops();
         for offset in 0..shared.pipeline {
-            let seq = first + offset;
-            let plan = shared.workload.plan(lane, seq);
-            value::encode(shared.seed, lane, seq, plan.key, plan.effect, shared.size, &mut out);
+            shared.workload.encode(lane, first + offset, &mut out);
         }
         let now = micros(shared.began);
         {
@@ -217,40 +255,51 @@ async fn batches(shared: &Shared, lane: u16, mut stream: Box<dyn Stream>) -> io:
         }
         written += u64::from(shared.pipeline);
         stream.write_all(&out).await?;
-        answers(shared, ledger, first, &mut stream, &mut input).await?;
+        if answers(shared, lane, first, &mut stream, &mut input).await? == 0 {
+            tokio::time::sleep(REFUSED_REST).await;
+        }
     }
     Ok(())
 }
 
-/// Reads the answers to one batch.
+/// Reads the answers to one batch; how many of them acknowledge.
 async fn answers(
     shared: &Shared,
-    ledger: &RefCell<Lane>,
+    lane: u16,
     first: u32,
     stream: &mut Box<dyn Stream>,
     input: &mut Vec<u8>,
-) -> io::Result<()> {
-    let mut next = first;
+) -> io::Result<u64> {
+    let (mut next, mut total) = (first, 0);
+    let mut awaited = shared.workload.replies(lane, next);
     while next < first + shared.pipeline {
         if stream.read_buf(input).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let now = micros(shared.began);
-        let mut ledger = ledger.borrow_mut();
+        let mut ledger = shared.lanes[usize::from(lane)].borrow_mut();
         let mut used = 0;
         let mut acked = 0;
         while let Some((reply, length)) = reply::next(&input[used..]).map_err(io::Error::other)? {
             used += length;
-            match reply {
-                Reply::Done => {
-                    ledger.acknowledged(next, now);
-                    acked += 1;
-                }
-                Reply::Error => ledger.refused(next),
+            if let Reply::Error(text) = reply {
+                shared.refusal.replace(Some(String::from_utf8_lossy(text).into_owned()));
+            }
+            awaited -= 1;
+            if awaited > 0 {
+                continue;
+            }
+            if shared.workload.acknowledges(lane, next, reply) {
+                ledger.acknowledged(next, now);
+                acked += 1;
+            } else {
+                ledger.refused(next);
             }
             next += 1;
+            awaited = shared.workload.replies(lane, next);
         }
         input.drain(..used);
+        total += acked;
         if acked > 0 {
             shared.last_ack_us.set(now);
             shared.acked.set(shared.acked.get() + acked);
@@ -259,7 +308,7 @@ async fn answers(
             }
         }
     }
-    Ok(())
+    Ok(total)
 }
 
 /// Waits until the lane may send its next batch.
@@ -267,6 +316,7 @@ async fn pace(shared: &Shared, started: Instant, written: u64) {
     let (acked, target) = (shared.acked.get(), shared.target.get());
     let share = acked.saturating_mul(100) / target.max(1);
     let rate = match shared.rate {
+        Some(rate) if shared.steady => Some(rate),
         _ if (SPRINT_FROM_PERCENT..SPRINT_TO_PERCENT).contains(&share) => None,
         None if share < SPRINT_FROM_PERCENT => None,
         rate => Some(rate.unwrap_or(CRUISE).max(1)),

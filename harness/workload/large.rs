@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Plan, Workload, mix, ttl_us};
+use super::strings::{Plan, Strings};
+use super::{Workload, mix, ttl_us};
 use crate::matrix;
-use crate::oracle::Effect;
+use crate::oracle::{Effect, Touch};
 
 /// Keys per connection when matrix.toml does not say.
 const KEYS: u32 = 32;
@@ -16,16 +17,20 @@ struct Large {
 }
 
 pub(super) fn make(spec: &matrix::Workload, seed: u64) -> Arc<dyn Workload> {
-    Arc::new(Large { seed, keys: spec.keys.unwrap_or(KEYS).max(1), ttl_us: ttl_us(spec) })
+    Arc::new(Strings::new(
+        Large { seed, keys: spec.keys.unwrap_or(KEYS).max(1), ttl_us: ttl_us(spec) },
+        spec,
+        seed,
+    ))
 }
 
-impl Workload for Large {
+impl Plan for Large {
     /// Fills the keys in order first, then overwrites them at random: the files keep growing
     /// while memory does not.
-    fn plan(&self, lane: u16, seq: u32) -> Plan {
+    fn touch(&self, lane: u16, seq: u32) -> Touch {
         let key =
             if seq < self.keys { seq } else { (mix(self.seed, lane, seq) % u64::from(self.keys)) as u32 };
-        Plan { key, effect: Effect::Set { ttl_us: self.ttl_us } }
+        Touch { key, effect: Effect::Set { ttl_us: self.ttl_us } }
     }
 
     fn keys(&self, ops: u32) -> u32 {

@@ -7,13 +7,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Workload, value};
-use crate::oracle::{Answer, History, Op};
+use super::Workload;
+use crate::oracle::{Answer, Aspect, History, Op, Touch};
 
 /// Ops per chunk.
 const CHUNK: usize = 1024;
 /// The largest latency that can be told from the marks below: 71 minutes.
-const LONGEST_US: u32 = u32::MAX - 2;
+const LONGEST_US: u32 = u32::MAX - 3;
+const SKIPPED: u32 = u32::MAX - 2;
 const IN_DOUBT: u32 = u32::MAX - 1;
 const REFUSED: u32 = u32::MAX;
 
@@ -55,7 +56,15 @@ impl Lane {
         self.entry_mut(seq).answer = REFUSED;
     }
 
-    /// How many ops were sent so far.
+    /// Leaves ops out up to a multiple of `unit`.
+    pub fn align(&mut self, unit: u32, at_us: u64) {
+        while !self.ops.is_multiple_of(unit) {
+            let seq = self.sent(at_us);
+            self.entry_mut(seq).answer = SKIPPED;
+        }
+    }
+
+    /// How many ops were sent or left out so far.
     pub fn ops(&self) -> u32 {
         self.ops
     }
@@ -67,6 +76,7 @@ impl Lane {
         let answer = match answer {
             IN_DOUBT => Answer::InDoubt,
             REFUSED => Answer::Refused,
+            SKIPPED => Answer::Skipped,
             latency => Answer::Acked { at_us: sent_us + u64::from(latency) },
         };
         (sent_us, answer)
@@ -117,13 +127,21 @@ impl History for Ledger {
     }
 
     fn op(&self, lane: u16, seq: u32) -> Op {
-        let plan = self.workload.plan(lane, seq);
+        let Touch { key, effect } = self.workload.touch(lane, seq);
         let (sent_us, answer) = self.lanes[usize::from(lane)].entry(seq);
-        Op { key: plan.key, effect: plan.effect, sent_us, answer }
+        Op { key, effect, sent_us, answer }
+    }
+
+    fn companions(&self, lane: u16, seq: u32) -> Vec<Touch> {
+        self.workload.companions(lane, seq)
+    }
+
+    fn aspect(&self, lane: u16, key: u32) -> Aspect {
+        self.workload.aspect(lane, key)
     }
 
     fn key_name(&self, lane: u16, key: u32) -> String {
-        value::key_name(lane, key)
+        self.workload.key_name(lane, key)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Plan, Workload, mix, ttl_us};
+use super::strings::{Plan, Strings};
+use super::{Workload, mix, ttl_us};
 use crate::matrix;
-use crate::oracle::Effect;
+use crate::oracle::{Effect, Touch};
 
 /// One write in this many refreshes a session that exists.
 const REFRESH_EVERY: u32 = 5;
@@ -15,15 +16,15 @@ struct Sessions {
 }
 
 pub(super) fn make(spec: &matrix::Workload, seed: u64) -> Arc<dyn Workload> {
-    Arc::new(Sessions { seed, ttl_us: ttl_us(spec) })
+    Arc::new(Strings::new(Sessions { seed, ttl_us: ttl_us(spec) }, spec, seed))
 }
 
-impl Workload for Sessions {
-    fn plan(&self, lane: u16, seq: u32) -> Plan {
+impl Plan for Sessions {
+    fn touch(&self, lane: u16, seq: u32) -> Touch {
         let opened = self.keys(seq);
         let refresh = seq % REFRESH_EVERY == REFRESH_EVERY - 1;
         let key = if refresh { (mix(self.seed, lane, seq) % u64::from(opened)) as u32 } else { opened };
-        Plan { key, effect: Effect::Set { ttl_us: self.ttl_us } }
+        Touch { key, effect: Effect::Set { ttl_us: self.ttl_us } }
     }
 
     fn keys(&self, ops: u32) -> u32 {
@@ -40,7 +41,7 @@ mod tests {
         let sessions = Sessions { seed: 7, ttl_us: None };
         let mut opened = 0;
         for seq in 0..1_000 {
-            let key = sessions.plan(3, seq).key;
+            let key = sessions.touch(3, seq).key;
             if seq % REFRESH_EVERY == REFRESH_EVERY - 1 {
                 assert!(key < opened);
             } else {

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use super::{Plan, Workload, ttl_us};
+use super::strings::{Plan, Strings};
+use super::{Workload, ttl_us};
 use crate::matrix;
-use crate::oracle::Effect;
+use crate::oracle::{Effect, Touch};
 
 struct Single {
     ttl_us: Option<u64>,
 }
 
-pub(super) fn make(spec: &matrix::Workload, _seed: u64) -> Arc<dyn Workload> {
-    Arc::new(Single { ttl_us: ttl_us(spec) })
+pub(super) fn make(spec: &matrix::Workload, seed: u64) -> Arc<dyn Workload> {
+    Arc::new(Strings::new(Single { ttl_us: ttl_us(spec) }, spec, seed))
 }
 
-impl Workload for Single {
-    fn plan(&self, _lane: u16, seq: u32) -> Plan {
-        Plan { key: seq, effect: Effect::Set { ttl_us: self.ttl_us } }
+impl Plan for Single {
+    fn touch(&self, _lane: u16, seq: u32) -> Touch {
+        Touch { key: seq, effect: Effect::Set { ttl_us: self.ttl_us } }
     }
 
     fn keys(&self, ops: u32) -> u32 {

@@ -180,6 +180,10 @@ impl Liar {
             task.abort();
         }
         let _ = std::fs::remove_file(&self.socket);
+        // An aborted connection ends only when it is polled next. What it reads until then goes to a server that is
+        // no more: neither applied nor answered.
+        let grave = State { shutdown: true, ..State::default() };
+        self.state = Rc::new(RefCell::new(self.state.replace(grave)));
         self.state.borrow_mut().die(self.lie, self.starts);
         self.exit = Some(exit);
         exit

@@ -1,0 +1,1 @@
+//! The service whose data is at stake would be here.

@@ -1,0 +1,170 @@
+//! Workloads on plain strings: SET with or without a time to live, DEL, and MGET to read back. An op on several keys is
+//! a transaction, and one that promises is a WAITAOF.
+
+use std::ops::Range;
+
+use super::reply::Reply;
+use super::{Command, Need, Question, Workload, command, value, words};
+use crate::matrix;
+use crate::oracle::{Cell, Effect, Touch};
+
+/// Keys per MGET, and the most bytes that one answer should hold.
+const BATCH_KEYS: u32 = 1_000;
+const BATCH_BYTES: u32 = 4 << 20;
+
+/// Which key an op touches, and how: all that a workload on strings has to say.
+pub trait Plan: Send + Sync {
+    /// The key that op `seq` of a lane changes.
+    fn touch(&self, lane: u16, seq: u32) -> Touch;
+
+    /// Further keys that it changes in the same transaction.
+    fn companions(&self, _lane: u16, _seq: u32) -> Vec<Touch> {
+        Vec::new()
+    }
+
+    /// How many keys the ops `0..ops` of a lane may touch: their numbers are below this.
+    fn keys(&self, ops: u32) -> u32;
+
+    /// Commands that the server must know beside the plainest.
+    fn needs(&self) -> &'static [Need] {
+        &[]
+    }
+}
+
+/// A workload on strings.
+pub struct Strings<P> {
+    plan: P,
+    seed: u64,
+    size: u32,
+    expires: bool,
+}
+
+impl<P: Plan> Strings<P> {
+    /// Writes values of the size that matrix.toml asks for.
+    pub fn new(plan: P, spec: &matrix::Workload, seed: u64) -> Self {
+        Self { plan, seed, size: spec.value, expires: spec.ttl.is_some() }
+    }
+}
+
+impl<P: Plan> Workload for Strings<P> {
+    fn touch(&self, lane: u16, seq: u32) -> Touch {
+        self.plan.touch(lane, seq)
+    }
+
+    fn companions(&self, lane: u16, seq: u32) -> Vec<Touch> {
+        self.plan.companions(lane, seq)
+    }
+
+    fn keys(&self, ops: u32) -> u32 {
+        self.plan.keys(ops)
+    }
+
+    fn encode(&self, lane: u16, seq: u32, out: &mut Vec<u8>) {
+        let companions = self.plan.companions(lane, seq);
+        if companions.is_empty() {
+            return self.encode_touch(lane, seq, self.plan.touch(lane, seq), out);
+        }
+        command(out, &[b"MULTI"]);
+        for touch in std::iter::once(self.plan.touch(lane, seq)).chain(companions) {
+            self.encode_touch(lane, seq, touch, out);
+        }
+        command(out, &[b"EXEC"]);
+    }
+
+    fn replies(&self, lane: u16, seq: u32) -> u32 {
+        match self.plan.companions(lane, seq).len() as u32 {
+            0 => 1,
+            // MULTI, the op's own key, its companions and EXEC.
+            companions => companions + 3,
+        }
+    }
+
+    fn acknowledges(&self, lane: u16, seq: u32, reply: Reply<'_>) -> bool {
+        if self.plan.touch(lane, seq).effect == Effect::Promise {
+            return matches!(reply, Reply::Many { first: Some(1..), .. });
+        }
+        let executed = matches!(reply, Reply::Many { .. });
+        executed || (self.plan.companions(lane, seq).is_empty() && !matches!(reply, Reply::Error(_)))
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        self.plan.needs()
+    }
+
+    fn questions(&self, lane: u16, keys: u32) -> Box<dyn Iterator<Item = Question> + '_> {
+        Box::new(questions(lane, 0..keys, self.size))
+    }
+
+    fn understand(&self, lane: u16, question: &Question, answer: &redis::Value, cells: &mut [Cell]) {
+        let mut scratch = Vec::new();
+        understand(question, answer, cells, |_, bytes| value::decode(self.seed, lane, bytes, &mut scratch));
+    }
+
+    fn ask_time_left(&self, lane: u16, key: u32) -> Option<Command> {
+        self.expires.then(|| words(&["PTTL", &value::key_name(lane, key)]))
+    }
+
+    fn owns(&self, name: &[u8], keys: &[u32]) -> bool {
+        owns(name, |lane| keys.get(usize::from(lane)).copied())
+    }
+
+    fn key_name(&self, lane: u16, key: u32) -> String {
+        value::key_name(lane, key)
+    }
+}
+
+impl<P: Plan> Strings<P> {
+    fn encode_touch(&self, lane: u16, seq: u32, touch: Touch, out: &mut Vec<u8>) {
+        let name = value::key_name(lane, touch.key);
+        let name = name.as_bytes();
+        match touch.effect {
+            Effect::Set { ttl_us } => {
+                let bytes = value::bytes(self.seed, lane, seq, self.size);
+                match ttl_us.map(|ttl| (ttl / 1000).max(1).to_string()) {
+                    None => command(out, &[b"SET", name, &bytes]),
+                    Some(ms) => command(out, &[b"SET", name, &bytes, b"PX", ms.as_bytes()]),
+                }
+            }
+            Effect::Delete => command(out, &[b"DEL", name]),
+            Effect::Add => command(out, &[b"INCR", name]),
+            Effect::Promise => command(out, &[b"WAITAOF", b"1", b"0", b"0"]),
+        }
+    }
+}
+
+/// How many values of this size to ask for at once.
+pub fn batch(size: u32) -> u32 {
+    (BATCH_BYTES / size.max(1)).clamp(1, BATCH_KEYS)
+}
+
+/// MGETs for a range of keys whose values have this size.
+pub fn questions(lane: u16, keys: Range<u32>, size: u32) -> impl Iterator<Item = Question> {
+    let batch = batch(size);
+    keys.clone().step_by(batch as usize).map(move |first| {
+        let keys = first..keys.end.min(first + batch);
+        let names = keys.clone().map(|key| value::key_name(lane, key).into_bytes());
+        Question { command: std::iter::once(b"MGET".to_vec()).chain(names).collect(), keys }
+    })
+}
+
+/// What an answer in the order of the keys says of them; `decode` reads the value of one.
+pub fn understand(
+    question: &Question,
+    answer: &redis::Value,
+    cells: &mut [Cell],
+    mut decode: impl FnMut(u32, &[u8]) -> Cell,
+) {
+    let redis::Value::Array(values) = answer else { return };
+    for (key, value) in question.keys.clone().zip(values) {
+        cells[key as usize] = match value {
+            redis::Value::Nil => Cell::Absent,
+            redis::Value::BulkString(bytes) => decode(key, bytes),
+            _ => Cell::Corrupt,
+        };
+    }
+}
+
+/// Whether a name is that of a key whose number is below the lane's limit.
+pub fn owns(name: &[u8], limit: impl Fn(u16) -> Option<u32>) -> bool {
+    value::parse_key(name).is_some_and(|(lane, key)| limit(lane).is_some_and(|limit| key < limit))
+}
