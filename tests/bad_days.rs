@@ -265,7 +265,7 @@ fn a_second_interrupt_ends_at_once_and_leaves_nothing() {
 fn a_killed_run_leaves_nothing_and_its_journal_can_still_be_read() {
     let checkout = Checkout::new(SLOW);
     let mut run = checkout.spawn(&mut checkout.command(&["slow::", "--test-threads", "2"]));
-    wait_for("two trials to end", || checkout.finished() >= 2);
+    wait_for("two trials to end and two to go on", || checkout.finished() >= 2 && checkout.in_flight() == 2);
     run.kill().unwrap();
     run.wait().unwrap();
     checkout.wait_until_clean();

@@ -148,6 +148,18 @@ impl Checkout {
 
     /// Trials whose record is in the journal.
     pub fn finished(&self) -> usize {
+        self.journal("finished")
+    }
+
+    /// Trials that have begun and not ended.
+    pub fn in_flight(&self) -> usize {
+        // In this order: a trial that ends in between counts as one that goes on, for a moment.
+        let finished = self.journal("finished");
+        self.journal("started") - finished
+    }
+
+    /// Lines of this kind in the journals.
+    fn journal(&self, kind: &str) -> usize {
         let Ok(folders) = std::fs::read_dir(self.path("reports")) else { return 0 };
         let files = folders
             .flatten()
@@ -157,7 +169,7 @@ impl Checkout {
             .flatten()
             .filter(|file| file.path().extension().is_some_and(|extension| extension == "jsonl"))
             .map(|file| {
-                std::fs::read_to_string(file.path()).unwrap().matches("\"line\":\"finished\"").count()
+                std::fs::read_to_string(file.path()).unwrap().matches(&format!("\"line\":\"{kind}\"")).count()
             })
             .sum()
     }
