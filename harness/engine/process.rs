@@ -9,12 +9,13 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::process::{Pid, Signal as Sig, kill_process, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal as Sig, kill_process, kill_process_group, prlimit};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::{
-    Address, Blueprint, DataFile, Engine, EngineError, Exit, Instance, Signal, Volume, conf_text, tail,
+    Address, Blueprint, DataFile, Engine, EngineError, Exit, Instance, Killer, Restart, Signal, Volume,
+    conf_text, tail,
 };
 use crate::matrix::{Directive, Launch, StorageKind};
 
@@ -35,8 +36,8 @@ impl Engine for Process {
         if blueprint.storage != StorageKind::Bind {
             return Err(unsupported("this storage needs containers"));
         }
-        if blueprint.memory.is_some() {
-            return Err(unsupported("a memory limit needs containers"));
+        if blueprint.memory.is_some() && blueprint.launch == Launch::Shell {
+            return Err(unsupported("a memory limit behind a shell needs containers"));
         }
         let Some(binary) = blueprint.build.binary.clone() else {
             return Err(unsupported("the server is an image only"));
@@ -157,16 +158,27 @@ impl Place {
     fn path(&self, path: &str) -> PathBuf {
         self.data().join(path)
     }
+
+    /// Limits what the server may allocate, stacks included: beyond it `malloc` fails, and the server sees to its own
+    /// end. Address space would count what is reserved and never used.
+    fn limit_memory(&self, bytes: u64) -> Result<(), EngineError> {
+        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        prlimit(Some(self.leader()?), Resource::Data, limit)
+            .map(drop)
+            .map_err(|error| EngineError::failed("limit the server's memory", error))
+    }
 }
 
 #[async_trait(?Send)]
 impl Instance for Place {
     async fn start(&mut self) -> Result<(), EngineError> {
         let failed = |error| EngineError::failed(format!("start {}", self.binary.display()), error);
+        // A data directory that a fault took away is made again, as an operator would.
+        make_folder(&self.data())?;
         let child = self.command().and_then(|mut command| command.spawn()).map_err(failed)?;
         self.child = Some(child);
         self.last = None;
-        Ok(())
+        self.blueprint.memory.map_or(Ok(()), |bytes| self.limit_memory(bytes))
     }
 
     async fn signal(&mut self, signal: Signal) -> Result<(), EngineError> {
@@ -176,6 +188,8 @@ impl Instance for Place {
             Signal::Kill => kill_process_group(leader, Sig::KILL),
             Signal::Pause => kill_process_group(leader, Sig::STOP),
             Signal::Resume => kill_process_group(leader, Sig::CONT),
+            Signal::Abort => kill_process(leader, Sig::ABORT),
+            Signal::Segfault => kill_process(leader, Sig::SEGV),
         };
         match sent {
             // It died by itself in the meantime, which is what a caller of kill wants to see.
@@ -261,6 +275,22 @@ impl Instance for Place {
         fs::write(self.path(path), bytes).map_err(|error| EngineError::failed(format!("write {path}"), error))
     }
 
+    fn data_folder(&self) -> Option<PathBuf> {
+        Some(self.data())
+    }
+
+    fn killer(&self) -> Option<Killer> {
+        let leader = self.leader().ok()?;
+        Some(Box::new(move || {
+            let _ = kill_process_group(leader, Sig::KILL);
+        }))
+    }
+
+    /// The lab itself is the supervisor: it starts the server as soon as its end is seen.
+    async fn supervise(&mut self, _restart: Restart) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     async fn log_tail(&mut self, lines: usize) -> Vec<String> {
         File::open(self.log()).and_then(|mut file| tail(&mut file, lines)).unwrap_or_default()
     }
@@ -288,9 +318,14 @@ fn exit_of(status: ExitStatus) -> Exit {
 }
 
 fn walk(root: &Path, folder: &Path, files: &mut Vec<DataFile>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
+    let entries = match fs::read_dir(folder) {
+        // A server renames and removes while it lives, and a fault may take the folder away.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
-        let metadata = entry.metadata()?;
+        let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_dir() {
             walk(root, &entry.path(), files)?;
         } else {

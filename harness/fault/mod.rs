@@ -9,16 +9,24 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 mod awaiting;
+mod busy_script;
+mod chmod_dir;
 mod config_rewrite;
 mod config_set;
 pub mod control;
+mod crash;
 mod during;
+mod file_events;
 mod kill;
+mod kill_after;
+mod kill_at;
+mod kill_on_file;
 mod oom;
 mod pause;
 pub mod policy;
 mod reconfigure;
 mod recreate;
+mod remove_dir;
 mod replica;
 mod restart;
 pub mod saves;
@@ -27,6 +35,7 @@ mod shutdown;
 mod stall_fsync;
 mod start;
 mod stop;
+mod supervise;
 mod term;
 mod truncate;
 mod wait;
@@ -39,6 +48,11 @@ pub use scene::Scene;
 pub trait Step: Send + Sync {
     /// Does it.
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble>;
+
+    /// Whether the step sees to the writes before its fault itself: as the first of a script it begins with the life.
+    fn begins_the_life(&self) -> bool {
+        false
+    }
 }
 
 /// Why a trial cannot go on. None of these says anything about the server's promise.
@@ -93,14 +107,21 @@ pub struct Verb {
 /// Every verb, in alphabetical order.
 pub const VERBS: &[Verb] = &[
     awaiting::VERB,
+    busy_script::VERB,
+    chmod_dir::VERB,
     config_rewrite::VERB,
     config_set::VERB,
+    crash::VERB,
     during::VERB,
     kill::VERB,
+    kill_after::VERB,
+    kill_at::VERB,
+    kill_on_file::VERB,
     oom::VERB,
     pause::PAUSE,
     reconfigure::VERB,
     recreate::VERB,
+    remove_dir::VERB,
     replica::VERB,
     restart::VERB,
     pause::RESUME,
@@ -108,6 +129,7 @@ pub const VERBS: &[Verb] = &[
     stall_fsync::VERB,
     start::VERB,
     stop::VERB,
+    supervise::VERB,
     term::VERB,
     truncate::VERB,
     wait::VERB,
@@ -165,6 +187,15 @@ fn choice<'a>(args: &[&str], choices: &[&'a str], optional: bool) -> Result<&'a 
         [] => Err(Mistake::new("", format!("one of {} is missing", choices.join(", ")), choices)),
         [_, extra, ..] => Err(Mistake::new(extra, format!("`{extra}` is one word too many"), &[])),
     }
+}
+
+/// A count of at least one; `_` may stand between digits.
+fn count<N: std::str::FromStr + PartialEq + From<u8>>(word: &str, what: &str) -> Result<N, Mistake> {
+    word.replace('_', "")
+        .parse()
+        .ok()
+        .filter(|number| *number != N::from(0))
+        .ok_or_else(|| Mistake::new(word, format!("`{word}` is no count of {what}"), &[]))
 }
 
 /// No word at all.

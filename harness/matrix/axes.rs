@@ -55,6 +55,8 @@ const WELL_KNOWN: &[&str] = &[
     "hz",
 ];
 
+/// A script that is played more often outlasts every limit of a trial.
+const REPEAT_MOST: u32 = 1_000;
 const YES_NO: &[&str] = &["yes", "no"];
 /// Directives whose values are few.
 const CHOICES: &[(&str, &[&str])] = &[
@@ -240,6 +242,9 @@ impl Axes<'_> {
                 needs: self.among(&sheet, "needs", NEEDS),
                 engines: self.among(&sheet, "engines", ENGINES),
                 memory: sheet.size("memory"),
+                repeat: u32::try_from(sheet.count("repeat", 1).unwrap_or(1))
+                    .unwrap_or(u32::MAX)
+                    .min(REPEAT_MOST),
             };
             sheet.end();
             faults.push(fault);

@@ -157,7 +157,7 @@ pub fn budgets(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Budget> {
 
 /// `[[known]]`.
 pub fn known(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Known> {
-    const SEEN: [&str; 15] = [
+    const SEEN: [&str; 18] = [
         "suffix",
         "prefix",
         "hole",
@@ -172,6 +172,9 @@ pub fn known(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Known> {
         "stuck-loading",
         "silent-truncation",
         "policy-not-in-force",
+        "silent-empty-start",
+        "shutdown-refused",
+        "false-success",
         "none",
     ];
     let read = |sheet: &Sheet<'_, '_>| {
