@@ -60,12 +60,9 @@ steps = ["oom", "start"]
 memory = "128MB"
 "#;
     let checkout = run(faults, r#""none", "always""#, "single");
-    for (fault, exit) in [
-        ("d-segfault", "signal 11"),
-        ("d-abort", "signal 6"),
-        ("d-debug", "signal 11"),
-        ("d-oom", "signal"),
-    ] {
+    for (fault, exit) in
+        [("d-segfault", "signal 11"), ("d-abort", "signal 6"), ("d-debug", "signal 11"), ("d-oom", "signal")]
+    {
         let always = checkout.trial(&["::always::", fault]);
         kept_all(&always);
         assert!(always.epochs[0].exit.contains(exit), "{fault}: {:?}", always.epochs[0].exit);

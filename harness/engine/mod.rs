@@ -106,9 +106,14 @@ pub trait Instance {
     /// Puts the place under a supervisor that starts a server again which has ended by itself.
     async fn supervise(&mut self, _restart: Restart) -> Result<(), EngineError> {
         Err(EngineError::Unsupported {
-            reason: "this engine offers no supervisor yet".into(),
-            remedy: "run it with OUTLAST_ENGINE=process".into(),
+            reason: "this engine has no supervisor".into(),
+            remedy: "run it with OUTLAST_ENGINE=process or docker".into(),
         })
+    }
+
+    /// Returns as soon as the supervisor has started the server again.
+    async fn revived(&mut self) -> Result<(), EngineError> {
+        self.start().await
     }
 
     /// The last lines of the server's log.

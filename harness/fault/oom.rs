@@ -54,7 +54,7 @@ impl Step for Oom {
         greedy.abort();
         if let Some(exit) = exit
             && !by_kernels_hand(exit)
-            && !(!by_kernel && said_so(scene).await)
+            && (by_kernel || !said_so(scene).await)
         {
             return Err(Trouble::Lab(format!("the server ended ({exit:?}), but not for want of memory")));
         }

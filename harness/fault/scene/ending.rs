@@ -46,7 +46,7 @@ impl Scene {
             return Ok(());
         }
         self.before_start().await?;
-        self.instance.start().await?;
+        self.instance.revived().await?;
         self.recover().await
     }
 

@@ -16,7 +16,7 @@ use super::{Container, SETTLE};
 use crate::engine::docker::archive;
 use crate::engine::docker::link::{ACT, describe, limited};
 use crate::engine::docker::place::{HOME, LOG, SOCKET};
-use crate::engine::{Address, DataFile, EngineError, Exit, Instance, Killer, Signal, Volume};
+use crate::engine::{Address, DataFile, EngineError, Exit, Instance, Killer, Restart, Signal, Volume};
 use crate::matrix::Directive;
 
 #[async_trait(?Send)]
@@ -78,6 +78,9 @@ impl Instance for Container {
     }
 
     async fn exited(&mut self, limit: Duration) -> Result<Option<Exit>, EngineError> {
+        if self.supervised.is_some() {
+            return self.end_of_life(limit).await;
+        }
         let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
         let mut wait = std::pin::pin!(self.client.wait_container(&self.id, Some(options)));
         match tokio::time::timeout(limit, wait.next()).await {
@@ -183,6 +186,14 @@ impl Instance for Container {
         Some(Box::new(move || {
             let _ = pidfd_send_signal(&handle, Posix::KILL);
         }))
+    }
+
+    async fn supervise(&mut self, restart: Restart) -> Result<(), EngineError> {
+        self.put_under_policy(restart).await
+    }
+
+    async fn revived(&mut self) -> Result<(), EngineError> {
+        self.started_again().await
     }
 
     async fn log_tail(&mut self, lines: usize) -> Vec<String> {
