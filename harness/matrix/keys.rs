@@ -292,7 +292,8 @@ static FAULT: Table = Table {
             "What a policy must have for the fault to mean something; others are left out.",
         ),
         key("engines", Kind::Words(ENGINES), "Engines that can do this; all when absent."),
-        key("memory", Kind::Size(1 << 40), "Memory limit of the container."),
+        key("memory", Kind::Size(1 << 40), "Memory limit of the container, or of the process."),
+        key("repeat", Kind::Count(1..=1_000), "How often the script is played: each life is judged."),
     ],
 };
 

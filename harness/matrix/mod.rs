@@ -265,8 +265,10 @@ pub struct Fault {
     pub needs: Vec<String>,
     /// Engines that can do this: empty means all. Cases on another are left out of the matrix.
     pub engines: Vec<String>,
-    /// Memory limit of the container in bytes.
+    /// Memory limit of the server in bytes: of its container, or what its process may allocate.
     pub memory: Option<u64>,
+    /// How often the script is played, one time after the other; 0 means once.
+    pub repeat: u32,
 }
 
 /// `[[suite]]`: a product of chosen axis values.
