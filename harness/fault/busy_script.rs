@@ -28,7 +28,9 @@ impl Step for BusyScript {
             .ask::<()>(&["CONFIG", "SET", "lua-time-limit", PATIENCE_MS])
             .await
             .map_err(lab("set lua-time-limit"))?;
-        let mut runner = Control::connect(&scene.instance.address(), scene.plan.workload.user.as_ref()).await.map_err(lab("connect"))?;
+        let mut runner = Control::connect(&scene.instance.address(), scene.plan.workload.user.as_ref())
+            .await
+            .map_err(lab("connect"))?;
         scene.look_at_fsync().await;
         tokio::task::spawn_local(async move {
             // It ends with the server.
