@@ -199,6 +199,7 @@
     const box = $("detail"), trial = data.details[i];
     const close = el("button", { type: "button", class: "copy close", onclick: shut }, "Close");
     const kids = [close, el("h2", {}, el("span", { class: "chip v-" + data.verdict[i] }, data.verdict[i]), " ", names[i]), el("p", { class: "say" }, word("message", i))];
+    if (word("suite", i).startsWith("incident")) kids.push(el("p", { class: "hint" }, "The whole story: docs/incident.md"));
     if (!trial) {
       kids.push(el("p", { class: "quiet" }, data.verdict[i] === "kept" && !data.lost[i] ? "Nothing was lost, so the page keeps the summary only; report.json has the whole record." : "The details of this trial are in report.json: the page holds those of the most telling trials only."));
     } else {
