@@ -4,7 +4,7 @@ use crate::contract::table::EVERYSEC_WINDOW;
 use crate::contract::{self, Circumstances, TrialFacts};
 use crate::fault::scene::{Draft, Recovery, describe};
 use crate::fault::{Scene, Trouble};
-use crate::oracle::{self, Answer, Cell, Clock, History, Loss, Survey};
+use crate::oracle::{self, Answer, Cell, Clock, History, Loss, Op, Survey};
 use crate::record::{Anomaly, Epoch, Example, FileFact, Pressure, TrialRecord, Verdict};
 
 /// A fault that comes this long after the last acknowledgement, with nothing in flight, met no pressure.
@@ -64,7 +64,7 @@ pub async fn judge(
         judgement.message = breach;
     }
 
-    let pressure = pressure(&draft, loss.as_ref(), scene);
+    let pressure = pressure(&draft, scene);
     let weak = weakness(&draft, &pressure, scene);
     let verdict = match (judgement.kept, &weak) {
         (false, _) => Verdict::Broken,
@@ -133,7 +133,7 @@ fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumsta
         first_rewrite_pending: draft.first_rewrite_pending,
         saved_until_us: draft.saved_until_us,
         settled_us: draft.settled_us,
-        unsettled: count(scene, |answer| matches!(answer, Answer::Acked { at_us } if at_us >= since_us)),
+        unsettled: writes(scene, |answer| matches!(answer, Answer::Acked { at_us } if at_us >= since_us)),
         fault_us: first.fault_us,
         save_failed: draft.save_failed,
         config,
@@ -168,7 +168,7 @@ async fn compare_files(scene: &mut Scene, draft: &Draft, record: &mut TrialRecor
     Ok(cut)
 }
 
-fn pressure(draft: &Draft, loss: Option<&Loss>, scene: &Scene) -> Pressure {
+fn pressure(draft: &Draft, scene: &Scene) -> Pressure {
     let done = draft.done;
     let acked = done.map_or(0, |done| done.acked);
     let seconds = draft.wrote_for.as_secs_f64();
@@ -176,11 +176,14 @@ fn pressure(draft: &Draft, loss: Option<&Loss>, scene: &Scene) -> Pressure {
     Pressure {
         acked_before_fault: draft.acked_before_fault,
         acked_after_fault: acked.saturating_sub(draft.acked_before_fault),
-        in_flight: loss.map_or_else(|| unanswered(scene), |loss| loss.in_doubt),
+        // A promise that is waited for is pressure too: writes before it are not yet safe.
+        in_flight: ops(scene, |op| op.answer == Answer::InDoubt),
         quiet_ms: done
             .filter(|done| done.acked > 0)
             .map(|done| millis(fault_us.saturating_sub(done.last_ack_us))),
         phase: draft.met_phase.map(str::to_owned),
+        rewrites: draft.storm.map(|ended| ended.rewrites),
+        saves: draft.storm.map(|ended| ended.saves),
         rate: if seconds > 0.0 { (acked as f64 / seconds).round() } else { 0.0 },
     }
 }
@@ -206,15 +209,15 @@ fn weakness(draft: &Draft, pressure: &Pressure, scene: &Scene) -> Option<String>
     None
 }
 
-fn unanswered(scene: &Scene) -> u64 {
-    count(scene, |answer| matches!(answer, Answer::InDoubt))
+fn writes(scene: &Scene, wanted: impl Fn(Answer) -> bool) -> u64 {
+    ops(scene, |op| op.effect != oracle::Effect::Promise && wanted(op.answer))
 }
 
-fn count(scene: &Scene, wanted: impl Fn(Answer) -> bool) -> u64 {
+fn ops(scene: &Scene, wanted: impl Fn(Op) -> bool) -> u64 {
     let ledger = &scene.ledger;
     (0..ledger.lanes())
-        .flat_map(|lane| ledger.span(lane).map(move |seq| ledger.op(lane, seq).answer))
-        .filter(|answer| wanted(*answer))
+        .flat_map(|lane| ledger.span(lane).map(move |seq| ledger.op(lane, seq)))
+        .filter(|op| wanted(*op))
         .count() as u64
 }
 
@@ -222,9 +225,9 @@ fn count(scene: &Scene, wanted: impl Fn(Answer) -> bool) -> u64 {
 /// still mend them. Only the counts of the ledger are known.
 fn nothing_came_back(scene: &Scene) -> Loss {
     Loss {
-        acknowledged: count(scene, |answer| matches!(answer, Answer::Acked { .. })),
-        in_doubt: unanswered(scene),
-        refused: count(scene, |answer| matches!(answer, Answer::Refused)),
+        acknowledged: writes(scene, |answer| matches!(answer, Answer::Acked { .. })),
+        in_doubt: writes(scene, |answer| answer == Answer::InDoubt),
+        refused: writes(scene, |answer| answer == Answer::Refused),
         ..Loss::default()
     }
 }

@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::matrix::directive::{CHOICES, OWNED, SAVE, SAVE_PATTERN, WELL_KNOWN};
-use crate::matrix::keys::{Key, Kind, Others, ROOT, Table};
+use crate::matrix::keys::{Key, Kind, MIXED, Others, ROOT, Table, WEIGHTS};
 use crate::matrix::value::{DURATION_PATTERN, SIZE_PATTERN};
 use crate::record::{Report, SCHEMA};
 use crate::{fault, workload};
@@ -68,7 +68,7 @@ fn refer(name: &str) -> Value {
 }
 
 fn table(table: &'static Table, definitions: &mut Definitions) -> Map<String, Value> {
-    let mut properties = directives(table.others);
+    let mut properties = others(table.others);
     let mut aliases = Map::new();
     for key in table.keys {
         let mut schema = of_kind(key, definitions);
@@ -78,15 +78,15 @@ fn table(table: &'static Table, definitions: &mut Definitions) -> Map<String, Va
         schema.insert("description".into(), key.about.into());
         properties.insert(key.name.into(), schema.into());
     }
-    let others = match table.others {
-        Others::Unknown => json!(false),
+    let rest = match table.others {
+        Others::Unknown | Others::Weights => json!(false),
         Others::Directives | Others::Conditions => refer("lines"),
     };
     let mut schema = object(&json!({
         "type": "object",
         "description": table.about,
         "properties": properties,
-        "additionalProperties": others,
+        "additionalProperties": rest,
     }));
     if !aliases.is_empty() {
         schema.insert("patternProperties".into(), aliases.into());
@@ -157,11 +157,16 @@ fn one_or_more(one: &Value) -> Value {
     json!({ "anyOf": [one, { "type": "array", "items": one }] })
 }
 
-/// The lines of redis.conf that the reader knows something of.
-fn directives(others: Others) -> Map<String, Value> {
+/// Keys that are not Outlast's own, as far as the reader knows something of them.
+fn others(what: Others) -> Map<String, Value> {
     let mut properties = Map::new();
-    match others {
+    match what {
         Others::Unknown => {}
+        Others::Weights => {
+            let weight = count(&(u64::from(*WEIGHTS.start())..=u64::from(*WEIGHTS.end())));
+            let kinds = workload::KINDS.iter().map(|(kind, _)| *kind).filter(|kind| *kind != MIXED);
+            properties.extend(kinds.map(|kind| (kind.to_owned(), weight.clone())));
+        }
         Others::Conditions => {
             properties.extend(WELL_KNOWN.iter().map(|name| (name.to_string(), refer("lines"))));
         }

@@ -66,6 +66,25 @@ pub struct Flags {
     #[arg(long, value_name = "I/N", env = "OUTLAST_SHARD", value_parser = Shard::parse)]
     pub shard: Option<Shard>,
 
+    /// Write so many acknowledged ops before the fault, whatever the workload says.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub writes: Option<u32>,
+    /// Use so many connections, whatever the workload says.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub connections: Option<u16>,
+    /// Keep so many commands in flight per connection, whatever the workload says.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pipeline: Option<u32>,
+    /// Play these steps, separated by `;`, whatever the fault says.
+    #[arg(long, value_name = "STEPS")]
+    pub steps: Option<String>,
+    /// Repeat the selected trials with up to N seeds each until one is broken, and shrink it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub until_broken: Option<u32>,
+    /// Repeat the selected trials with ever new seeds for so many seconds, or until one is broken.
+    #[arg(long, value_name = "T")]
+    pub seconds: Option<u64>,
+
     // What libtest knows and what changes nothing here, accepted so that tools can pass it.
     #[arg(long, hide = true, action = ArgAction::SetTrue)]
     ignored: bool,

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use crate::record::{Report, TrialRecord, Verdict};
 
+/// Runs of one case from which on the terminal tells of its chances.
+const OFTEN: u64 = 5;
 /// Failing trials that are named one by one.
 const NAMED: usize = 9;
 
@@ -24,6 +26,7 @@ pub fn text(report: &Report, reports: &Path) -> String {
     for reason in unsupported.iter().take(NAMED) {
         let _ = writeln!(out, "unsupported   {reason}");
     }
+    repeated(&mut out, report);
     let totals = &report.totals;
     let counts: Vec<_> = [
         (totals.kept, "kept"),
@@ -53,6 +56,25 @@ pub fn text(report: &Report, reports: &Path) -> String {
     );
     let _ = writeln!(out, "         {}", reports.join("latest").join("index.html").display());
     out
+}
+
+/// Cases that were repeated often enough to say something of their chances.
+fn repeated(out: &mut String, report: &Report) {
+    let often = report.cases.iter().filter(|case| case.runs >= OFTEN);
+    for case in often.take(NAMED) {
+        let name = [&case.suite, &case.server, &case.persistence, &case.workload, &case.fault];
+        let name = name.map(String::as_str).join("::");
+        let says = match case.chance_at_most {
+            Some(chance) => {
+                format!("none lost; a loss per run has a chance of at most {:.1}% (95% sure)", chance * 100.0)
+            }
+            None => format!(
+                "{} lost, {} of them more than promised; the worst {}, the median {} writes",
+                case.lossy, case.broken, case.worst_lost, case.median_lost
+            ),
+        };
+        let _ = writeln!(out, "{:<13} {name}\n              {says}", format!("{} runs", case.runs));
+    }
 }
 
 fn section(out: &mut String, verdict: Verdict, trials: &[&TrialRecord]) {

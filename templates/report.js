@@ -63,7 +63,9 @@
       if (!cell) return el("td", { class: "none" });
       const mark = cell.bad ? "✕" : cell.known ? "◆" : cell.weak ? "?" : cell.lost ? "·" : "✓";
       const percent = cell.share >= 0.995 ? "100%" : cell.share >= 0.01 ? Math.round(cell.share * 100) + "%" : cell.lost ? "<1%" : "0";
-      const label = `${policy}, ${fault}: worst loss ${count(cell.lost)} writes (${percent}) in ${cell.trials} trials; ${cell.bad} broken, ${cell.known} known, ${cell.weak} without proof`;
+      const runs = cell.trials - cell.weak;
+      const luck = cell.lost || !runs ? "" : `; chance of a loss per run at most ${(100 * (1 - 0.05 ** (1 / runs))).toFixed(0)}% (95% sure)`;
+      const label = `${policy}, ${fault}: worst loss ${count(cell.lost)} writes (${percent}) in ${cell.trials} trials; ${cell.bad} broken, ${cell.known} known, ${cell.weak} without proof${luck}`;
       const rgb = cell.lost ? "--loss" : "--ok";
       const strength = cell.lost ? (cell.bad || cell.known ? 0.3 + 0.5 * cell.share : 0.08 + 0.2 * cell.share) : 0.1;
       const button = el("button", { type: "button", title: label, "aria-label": label, class: cell.bad ? "x" : "", onclick: () => {

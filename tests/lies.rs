@@ -28,10 +28,8 @@ fn workload(kind: &str) -> Workload {
         pipeline: 4,
         writes: 120,
         value: 40,
-        ttl: None,
         keys: Some(12),
-        rate: None,
-        steady: false,
+        ..Workload::default()
     }
 }
 

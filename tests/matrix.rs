@@ -124,7 +124,6 @@ fn names_that_are_not_in_the_matrix_find_nothing_but_the_nearest() {
         format!("{start}::s0"),
         format!("{start}::s01"),
         format!("{start}::s+1"),
-        format!("{start}::s99"),
         format!("{name}::s1"),
         format!("{name} "),
         name.replacen("::", "::no-such-", 1),

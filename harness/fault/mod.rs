@@ -30,6 +30,7 @@ mod shutdown;
 mod stall_fsync;
 mod start;
 mod stop;
+pub mod storm;
 mod switch_server;
 mod term;
 mod wait;

@@ -8,16 +8,17 @@ use tokio::time::timeout;
 
 use super::control::{Control, Pulse, ping};
 use super::saves::Saves;
+use super::storm::{Ended, Storm};
 use super::{Trouble, lab};
 use crate::contract::{Damage, Death};
 use crate::engine::{Blueprint, DataFile, Engine, Exit, Instance, Signal};
-use crate::matrix::Directive;
+use crate::matrix::{Directive, Login, Workload};
 use crate::oracle::History;
 use crate::plan::Plan;
 use crate::record::Event;
 use crate::workload::driver::{Done, Driver, Stalled};
 use crate::workload::ledger::Ledger;
-use crate::workload::{make, mix};
+use crate::workload::{self, make, mix, preload};
 
 /// Longest wait for a server to end by itself.
 pub const EXIT_LIMIT: Duration = Duration::from_secs(30);
@@ -31,6 +32,9 @@ const WRITE_LIMIT: Duration = Duration::from_secs(60);
 const LOOK_LIMIT: Duration = Duration::from_millis(500);
 /// Longest wait for writers to notice that their server is gone.
 const WRITERS_LIMIT: Duration = Duration::from_secs(2);
+
+/// The directive that makes a user: one of the few that stand in a file more than once, line by line.
+const USER: &str = "user";
 
 /// A stretch of a server's life that a fault can be aimed at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +115,8 @@ pub struct Draft {
     pub acked_before_fault: u64,
     /// What the writers had done in the end.
     pub done: Option<Done>,
+    /// What of a storm had ended when the fault struck.
+    pub storm: Option<Ended>,
     /// How long they wrote.
     pub wrote_for: Duration,
     /// The files of the dead server, just before it was started again.
@@ -173,6 +179,7 @@ pub struct Scene {
     driver: Option<Driver>,
     control: Option<Control>,
     saves: Option<Saves>,
+    storm: Option<Storm>,
     attached: Vec<Box<dyn Instance>>,
     held: Vec<nix::unistd::Pid>,
     paused: bool,
@@ -183,7 +190,7 @@ impl Scene {
     pub async fn new(plan: Arc<Plan>, engine: Arc<dyn Engine>, began: Instant) -> Result<Self, Trouble> {
         let workload = make(&plan.workload, plan.seed)
             .ok_or_else(|| Trouble::Lab(format!("unknown workload kind {}", plan.workload.kind)))?;
-        let directives = plan.directives();
+        let mut directives = plan.directives();
         let unknown = directives.iter().find(|line| !plan.build.knows(&line.name));
         if let Some(line) = unknown {
             return Err(Trouble::Unsupported {
@@ -191,6 +198,7 @@ impl Scene {
                 remedy: "list the servers that know it under `servers` of the policy".into(),
             });
         }
+        directives.extend(plan.workload.user.iter().flat_map(login_lines));
         let blueprint = Blueprint {
             id: plan.id.clone(),
             folder: plan.folder.clone(),
@@ -202,7 +210,7 @@ impl Scene {
             tcp: plan.fault.steps.iter().any(|step| step.starts_with("replica")),
         };
         let instance = engine.create(blueprint).await?;
-        let ledger = Ledger::new(workload, plan.workload.connections);
+        let ledger = Ledger::new(workload, workload::lanes(&plan.workload));
         Ok(Self {
             running: directives.clone(),
             directives,
@@ -219,6 +227,7 @@ impl Scene {
             driver: None,
             control: None,
             saves: None,
+            storm: None,
             attached: Vec::new(),
             held: Vec::new(),
             paused: false,
@@ -246,24 +255,71 @@ impl Scene {
         self.control.clone().ok_or_else(|| Trouble::Lab("this step needs a running server".into()))
     }
 
+    /// Writes what comes before the fault: so many ops, or for so long.
+    pub async fn press(&mut self) -> Result<(), Trouble> {
+        let Some(duration) = self.plan.workload.duration else {
+            return self.write(self.plan.workload.writes).await;
+        };
+        let driver = self.driver().await?;
+        driver.last(duration).await;
+        // At least one write, and an explanation where there is none.
+        self.write(1).await
+    }
+
     /// Writes `more` acknowledged ops; the writers go on until the server dies.
     pub async fn write(&mut self, more: u32) -> Result<(), Trouble> {
         let more = u64::from(more);
         let roll = mix(self.plan.seed, u16::MAX, self.events.len() as u32);
         let target = more + roll % (more / 8 + 1);
+        let driver = self.driver().await?;
+        let reached = driver.reach(driver.acked() + target, WRITE_LIMIT).await;
+        if let Err(stalled) = reached {
+            return Err(self.explain(&stalled).await);
+        }
+        match &self.storm {
+            Some(storm) => storm.gather(PHASE_LIMIT).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The writers of this life, at work.
+    async fn driver(&mut self) -> Result<&Driver, Trouble> {
         if self.driver.is_none() {
-            let driver =
-                Driver::start(&self.instance.address(), &self.plan.workload, self.began, &mut self.ledger)
-                    .await
-                    .map_err(|error| Trouble::Lab(format!("failed to connect the writers: {error}")))?;
+            self.preload().await?;
+            let plan = self.plan.clone();
+            let driver = self.drive(&plan.workload, 0..plan.workload.connections).await?;
             self.note("writes", &format!("{} connections", self.plan.workload.connections));
+            if self.plan.workload.storm {
+                let rewrites = self.config.get("appendonly").is_some_and(|value| value == "yes");
+                self.storm = Some(Storm::begin(self.control()?, rewrites));
+            }
             self.driver = Some(driver);
         }
-        let driver = self.driver.as_ref().expect("a driver was just made");
-        match driver.reach(driver.acked() + target, WRITE_LIMIT).await {
+        Ok(self.driver.as_ref().expect("a driver was just made"))
+    }
+
+    /// Writes the keys that are there before the pressure begins, once.
+    async fn preload(&mut self) -> Result<(), Trouble> {
+        let lanes = self.plan.workload.connections..self.ledger.lanes();
+        if self.ledger.lanes[usize::from(lanes.start)..].iter().all(|lane| lane.ops() > 0) {
+            return Ok(());
+        }
+        let shape = preload::load_shape(&self.plan.workload);
+        let driver = self.drive(&shape, lanes).await?;
+        let limit = WRITE_LIMIT + preload::patience(&self.plan.workload);
+        let reached = driver.reach(u64::from(shape.writes), limit).await;
+        let done = driver.finish(&mut self.ledger, WRITERS_LIMIT).await;
+        self.note("writes", &format!("{} keys before the pressure", done.acked));
+        match reached {
             Ok(()) => Ok(()),
             Err(stalled) => Err(self.explain(&stalled).await),
         }
+    }
+
+    async fn drive(&mut self, spec: &Workload, lanes: std::ops::Range<u16>) -> Result<Driver, Trouble> {
+        Driver::start(&self.instance.address(), spec, self.began, &mut self.ledger, lanes)
+            .await
+            .map_err(|error| Trouble::Lab(format!("failed to connect the writers: {error}")))
     }
 
     /// Why writes stalled: a server that ends by itself or refuses writes is the lab's trouble (a full disk, say), a
@@ -300,6 +356,7 @@ impl Scene {
         if self.draft.deaths.is_empty() {
             self.draft.config = self.config.clone();
             self.draft.acked_before_fault = self.driver.as_ref().map_or(0, Driver::acked);
+            self.draft.storm = self.storm.as_ref().map(Storm::ended);
         }
         if let Some(saves) = &self.saves {
             self.draft.saved_until_us = saves.saved_until_us();
@@ -341,6 +398,7 @@ impl Scene {
         }
         self.control = None;
         self.saves = None;
+        self.storm = None;
         self.paused = false;
         for mut other in std::mem::take(&mut self.attached) {
             other.remove().await?;
@@ -366,7 +424,7 @@ impl Scene {
         self.instance.start().await?;
         self.recover().await?;
         match self.recovery.take() {
-            Some(Recovery::Ready { .. }) => Ok(()),
+            Some(Recovery::Ready { .. }) => self.check_needs().await,
             other => {
                 let log = self.instance.log_tail(3).await.join(" | ");
                 Err(Trouble::Lab(format!(
@@ -374,6 +432,26 @@ impl Scene {
                 )))
             }
         }
+    }
+
+    /// Asks whether the server knows the commands of the workload.
+    async fn check_needs(&mut self) -> Result<(), Trouble> {
+        let needs = self.ledger.workload.needs();
+        if needs.is_empty() {
+            return Ok(());
+        }
+        let question: Vec<_> =
+            ["COMMAND", "INFO"].into_iter().chain(needs.iter().map(|n| n.command)).collect();
+        let known: Vec<redis::Value> =
+            self.control()?.ask(&question).await.map_err(lab("ask for COMMAND INFO"))?;
+        let missing = needs.iter().zip(known).find(|(_, known)| *known == redis::Value::Nil);
+        missing.map_or(Ok(()), |(need, _)| {
+            let build = &self.plan.build;
+            Err(Trouble::Unsupported {
+                reason: format!("{} {} does not know {}", build.product, build.version, need.command),
+                remedy: format!("it came with {}", need.since),
+            })
+        })
     }
 
     /// Waits until a started server answers, ends, or neither; then reads its configuration back.
@@ -398,7 +476,10 @@ impl Scene {
         match &recovery {
             Recovery::Ready { ms } => {
                 let ms = *ms;
-                self.control = Some(Control::connect(&address).await.map_err(lab("connect to the server"))?);
+                let login = self.plan.workload.user.as_ref();
+                let control =
+                    Control::connect(&address, login).await.map_err(lab("connect to the server"))?;
+                self.control = Some(control);
                 self.note("ready", &format!("answers after {ms:.0} ms"));
                 self.running = self.directives.clone();
                 self.read_config().await?;
@@ -441,7 +522,7 @@ impl Scene {
             }
         }
         let mut seen = std::collections::BTreeSet::new();
-        self.directives.retain(|line| seen.insert(line.name.clone()));
+        self.directives.retain(|line| line.name == USER || seen.insert(line.name.clone()));
         for name in ["appendonly", "save"] {
             if let (false, Some(value)) = (seen.contains(name), self.config.get(name)) {
                 self.directives.push(Directive { name: name.into(), value: value.clone() });
@@ -505,6 +586,7 @@ impl Scene {
             self.let_go();
         }
         self.saves = None;
+        self.storm = None;
         self.control = None;
         if let Some(driver) = self.driver.take() {
             driver.finish(&mut self.ledger, Duration::ZERO).await;
@@ -520,6 +602,15 @@ impl Scene {
     pub fn sent(&self) -> u64 {
         (0..self.ledger.lanes()).map(|lane| u64::from(self.ledger.span(lane).end)).sum()
     }
+}
+
+/// Lines that make a user, beside whom the server's own one may say no more than who is there.
+fn login_lines(login: &Login) -> [Directive; 2] {
+    let line = |value: String| Directive { name: USER.into(), value };
+    [
+        line("default on nopass resetkeys resetchannels -@all +ping +auth +hello".into()),
+        line(format!("{} on >{} ~* &* +@all", login.name, login.password)),
+    ]
 }
 
 /// An exit in words.

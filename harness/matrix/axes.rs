@@ -6,8 +6,7 @@ use std::path::Path;
 use super::diagnose::nearest;
 use super::sheet::{Notes, Sheet};
 use super::{
-    Directive, Fault, Launch, Package, Persistence, Server, Storage, StorageKind, Vocabulary, Workload, conf,
-    directive,
+    Directive, Fault, Launch, Package, Persistence, Server, Storage, StorageKind, Vocabulary, conf, directive,
 };
 use crate::glob;
 
@@ -107,38 +106,6 @@ impl Axes<'_> {
         storages
     }
 
-    /// `[workload.NAME]`.
-    pub fn workloads(&self, root: &Sheet<'_, '_>) -> Vec<Workload> {
-        let mut workloads = Vec::new();
-        for (name, span, sheet) in root.named("workload") {
-            self.check_name(&name, span.clone());
-            let kind = sheet.string("kind").unwrap_or_else(|| name.clone());
-            if !self.vocabulary.workloads.contains(&kind.as_str()) {
-                let span = if sheet.value("kind").is_none() { span } else { sheet.span_of("kind") };
-                self.notes.add(
-                    span,
-                    format!("unknown workload kind `{kind}`"),
-                    nearest(&kind, self.vocabulary.workloads),
-                );
-            }
-            let workload = Workload {
-                connections: sheet.small("connections").unwrap_or(1),
-                pipeline: sheet.small("pipeline").unwrap_or(1),
-                writes: sheet.small("writes").unwrap_or(1_000),
-                value: sheet.size("value").and_then(|bytes| bytes.try_into().ok()).unwrap_or(64),
-                ttl: sheet.duration("ttl"),
-                keys: sheet.small("keys"),
-                rate: sheet.small("rate"),
-                steady: sheet.truth("steady").unwrap_or(false),
-                name,
-                kind,
-            };
-            sheet.end();
-            workloads.push(workload);
-        }
-        workloads
-    }
-
     /// `[fault.NAME]`.
     pub fn faults(&self, root: &Sheet<'_, '_>) -> Vec<Fault> {
         let mut faults = Vec::new();
@@ -185,7 +152,7 @@ impl Axes<'_> {
         self.notes.add(span, mistake.message, nearest(&mistake.word, &candidates));
     }
 
-    fn check_name(&self, name: &str, span: Range<usize>) {
+    pub(super) fn check_name(&self, name: &str, span: Range<usize>) {
         check_name(name, span, self.notes);
     }
 

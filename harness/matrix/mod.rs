@@ -1,11 +1,11 @@
 //! From `matrix.toml` to cases: parse (with spans), resolve, expand, name. Pure, but for the files that it reads.
 //!
-//! A table is read through a sheet that remembers what was asked of it, so that everything else in it is a mistake,
-//! and a mistake is noted and never stops the reading: all of them are told at once. Cases are made one after the
+//! A table is read by its table of keys, so that everything else in it is a mistake, and a mistake is noted and never
+//! stops the reading: all of them are told at once. Cases are made one after the
 //! other, and a trial's name leads back to its case without any being made.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 mod axes;
@@ -19,9 +19,10 @@ mod read;
 mod sheet;
 mod suites;
 pub mod value;
+mod workload;
 
 pub use diagnose::{Mistake, Mistakes};
-pub use read::parse;
+pub use read::{load, parse};
 
 /// A matrix without mistakes. Every axis is sorted as in the file; a [`Case`]
 /// points into these lists by position.
@@ -164,11 +165,11 @@ pub struct Storage {
 }
 
 /// `[workload.NAME]`: what is written, by how many connections, how fast.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Workload {
     /// Name of the axis value.
     pub name: String,
-    /// Which workload: `sessions`, `single`, `large`, `churn`.
+    /// Which workload: a word of [`KINDS`](crate::workload::KINDS).
     pub kind: String,
     /// Connections, each the only writer of its keys.
     pub connections: u16,
@@ -186,6 +187,54 @@ pub struct Workload {
     pub rate: Option<u32>,
     /// Whether the rate holds to the end; else writers sprint towards the fault.
     pub steady: bool,
+    /// Logical databases that the connections are dealt to in turn.
+    pub databases: u16,
+    /// Whether writers send on schedule and read the answers when they come; else a batch waits for its answers.
+    pub open: bool,
+    /// How long is written before the fault strikes, instead of a number of writes.
+    pub duration: Option<Duration>,
+    /// Plain keys that are there before the pressure begins.
+    pub preload: u32,
+    /// Whether rewrites and snapshots follow one another while writers write.
+    pub storm: bool,
+    /// Kinds of workload by weight, for the kind `mixed`.
+    pub mix: Vec<(String, u32)>,
+    /// Version of the protocol that the writers speak, where it is not the server's own default.
+    pub resp: Option<u8>,
+    /// Who the writers and the control connection log in as.
+    pub user: Option<Login>,
+}
+
+impl Workload {
+    /// The logical database that a connection works in.
+    pub fn database(&self, lane: u16) -> u16 {
+        lane % self.databases.max(1)
+    }
+}
+
+/// A name and a password; only the name is ever shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Name of the user.
+    pub name: String,
+    /// Password.
+    pub password: String,
+}
+
+impl Login {
+    /// What stands in a report in place of the password.
+    pub const MASK: &'static str = "***";
+
+    /// A text without the password.
+    pub fn mask(&self, text: &str) -> String {
+        text.replace(&self.password, Self::MASK)
+    }
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}:{}", self.name, Self::MASK)
+    }
 }
 
 /// How the server is launched.
@@ -349,10 +398,4 @@ pub struct StepMistake {
     pub message: String,
     /// Words that would do.
     pub candidates: Vec<String>,
-}
-
-/// Loads a matrix, or tells every mistake in it. `profile` beats the file's own.
-pub fn load(path: &Path, profile: Option<&str>, vocabulary: &Vocabulary<'_>) -> Result<Matrix, Mistakes> {
-    let text = std::fs::read_to_string(path).map_err(|error| Mistakes::unreadable(path, &error))?;
-    parse(&text, path, profile, vocabulary)
 }

@@ -1,12 +1,12 @@
 //! Acknowledgements and losses over time, in buckets, for the timeline of a report.
 
-use super::{Answer, Clock, History, Lane, Loss};
+use super::{Answer, Clock, History, Lane, Loss, Split};
 
 /// Buckets of a timeline.
 const BUCKETS: u64 = 100;
 
 /// Fills the densities of a loss: from the first send to the last acknowledgement or the fault.
-pub fn fill(history: &dyn History, lanes: &[Lane], clock: &Clock, loss: &mut Loss) {
+pub fn fill(history: &dyn History, lanes: &[Lane], split: &Split, clock: &Clock, loss: &mut Loss) {
     let mut from_us = u64::MAX;
     let mut to_us = clock.fault_us;
     for lane in 0..history.lanes() {
@@ -40,6 +40,7 @@ pub fn fill(history: &dyn History, lanes: &[Lane], clock: &Clock, loss: &mut Los
                     loss.ack_density[bucket] += 1;
                     let lost =
                         position >= fate.longest && !fate.is_vacuous(history, lane, ops, position as usize);
+                    let lost = lost || split[usize::from(lane)].contains(&seq);
                     loss.lost_density[bucket] += u32::from(lost);
                 }
             }

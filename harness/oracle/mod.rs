@@ -245,14 +245,14 @@ pub fn judge(history: &dyn History, baseline: &Survey, observed: &Survey, clock:
         })
         .collect();
     let hole = closure::fit(history, &mut lanes, baseline, observed, clock);
-    let mut loss = count(history, &lanes, observed, clock);
+    let (mut loss, split) = count(history, &lanes, observed, clock);
     if let Some((lane, key, seq)) = hole {
         note(&mut loss, Anomaly::Hole, lane, key, Some(seq), cell(observed, lane, key));
     }
     torn::find(history, &lanes, observed, &mut loss);
     drift(history, observed, &mut loss);
-    loss.shape = shape::of(history, &lanes, &loss);
-    density::fill(history, &lanes, clock, &mut loss);
+    loss.shape = shape::of(history, &lanes, &split, &loss);
+    density::fill(history, &lanes, &split, clock, &mut loss);
     let mut seen: BTreeSet<_> = loss.anomalies.iter().copied().collect();
     let classes = [
         (loss.lost > 0 || loss.lost_baseline > 0, Anomaly::Lost),
@@ -270,14 +270,23 @@ pub fn judge(history: &dyn History, baseline: &Survey, observed: &Survey, clock:
 /// A lane's ops by key, and what became of each key.
 type Lane = (Chains, Vec<Fate>);
 
-fn count(history: &dyn History, lanes: &[Lane], observed: &Survey, clock: &Clock) -> Loss {
+/// Ops of several keys that lost one of them at least, by lane: such an op is lost as a whole.
+type Split = Vec<HashSet<u32>>;
+
+fn count(history: &dyn History, lanes: &[Lane], observed: &Survey, clock: &Clock) -> (Loss, Split) {
     let mut loss = Loss { corrupt: observed.strangers, ..Loss::default() };
+    let mut split = Split::new();
     for (lane, (chains, fates)) in (0..).zip(lanes) {
         let mut promised_to = None;
         for seq in history.span(lane) {
             let op = history.op(lane, seq);
             match op.answer {
-                Answer::Acked { .. } if op.effect == Effect::Promise => promised_to = Some(seq),
+                // A promise is no write: it only says something of those before it.
+                answer if op.effect == Effect::Promise => {
+                    if matches!(answer, Answer::Acked { .. }) {
+                        promised_to = Some(seq);
+                    }
+                }
                 Answer::Acked { .. } => loss.acknowledged += 1,
                 Answer::InDoubt => loss.in_doubt += 1,
                 Answer::Refused => loss.refused += 1,
@@ -298,8 +307,9 @@ fn count(history: &dyn History, lanes: &[Lane], observed: &Survey, clock: &Clock
                 &mut loss,
             );
         }
+        split.push(tally.lost);
     }
-    loss
+    (loss, split)
 }
 
 #[allow(clippy::too_many_arguments, reason = "one key with all that is known of it")]
@@ -333,6 +343,7 @@ fn count_key(
             loss.lost_baseline += 1;
             loss.earliest_lost_us = Some(0);
             note(loss, Anomaly::SecondRestartLoss, lane, key, seq, seen);
+            note_aspect(history, loss, lane, key, seq, seen);
         }
         Kind::BaselineBack => {
             loss.baseline_back += 1;
@@ -375,11 +386,7 @@ fn count_key(
             Some(Effect::Set { .. } | Effect::Add) => Anomaly::RolledBack,
             Some(Effect::Promise) | None => Anomaly::Lost,
         };
-        match history.aspect(lane, key) {
-            Aspect::Data => {}
-            Aspect::Group => note(loss, Anomaly::LostGroupState, lane, key, Some(seq), seen),
-            Aspect::Function => note(loss, Anomaly::LostFunction, lane, key, Some(seq), seen),
-        }
+        note_aspect(history, loss, lane, key, Some(seq), seen);
         note(loss, anomaly, lane, key, Some(seq), seen);
     }
     if let Cell::Version(seq) = seen
@@ -387,6 +394,15 @@ fn count_key(
     {
         loss.expired_back += 1;
         note(loss, Anomaly::Resurrected, lane, key, Some(seq), seen);
+    }
+}
+
+/// Says what a loss means where the key stands for more than data.
+fn note_aspect(history: &dyn History, loss: &mut Loss, lane: u16, key: u32, seq: Option<u32>, seen: Cell) {
+    match history.aspect(lane, key) {
+        Aspect::Data => {}
+        Aspect::Group => note(loss, Anomaly::LostGroupState, lane, key, seq, seen),
+        Aspect::Function => note(loss, Anomaly::LostFunction, lane, key, seq, seen),
     }
 }
 

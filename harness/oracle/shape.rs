@@ -3,7 +3,7 @@
 //! Ops of several connections overlap, so "before" means for certain: acknowledged before the other was sent. A few
 //! ops in flight at the fault do not make a clean tail ragged.
 
-use super::{Answer, History, Lane, Loss};
+use super::{Answer, History, Lane, Loss, Split};
 use crate::record::Shape;
 
 #[derive(Clone, Copy)]
@@ -14,11 +14,11 @@ struct Write {
 }
 
 /// The shape of a loss of at least one op.
-pub fn of(history: &dyn History, lanes: &[Lane], loss: &Loss) -> Shape {
+pub fn of(history: &dyn History, lanes: &[Lane], split: &Split, loss: &Loss) -> Shape {
     if loss.lost == 0 {
         return Shape::None;
     }
-    let mut writes = acknowledged(history, lanes);
+    let mut writes = acknowledged(history, lanes, split);
     if writes.iter().all(|write| write.lost) {
         return Shape::All;
     }
@@ -50,7 +50,7 @@ fn longest_chain(writes: &[Write], mut lost: bool) -> u32 {
     length
 }
 
-fn acknowledged(history: &dyn History, lanes: &[Lane]) -> Vec<Write> {
+fn acknowledged(history: &dyn History, lanes: &[Lane], split: &Split) -> Vec<Write> {
     let mut writes = Vec::new();
     for (lane, (chains, fates)) in (0..).zip(lanes) {
         for (key, fate) in (0..).zip(fates) {
@@ -64,7 +64,7 @@ fn acknowledged(history: &dyn History, lanes: &[Lane]) -> Vec<Write> {
                     writes.push(Write {
                         sent_us: op.sent_us,
                         acked_us: at_us,
-                        lost: position >= fate.longest,
+                        lost: position >= fate.longest || split[usize::from(lane)].contains(&seq),
                     });
                 }
             }

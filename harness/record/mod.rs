@@ -10,7 +10,7 @@ mod verdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::run::{JournalLine, Report, RunFacts, ServerFacts, Totals};
+pub use self::run::{CaseFacts, JournalLine, Report, RunFacts, ServerFacts, Totals};
 pub use self::verdict::{Anomaly, Shape, Verdict};
 
 /// Version of `report.json` and of the journal lines. The number rises when a
@@ -204,6 +204,10 @@ pub struct Pressure {
     pub quiet_ms: Option<f64>,
     /// The phase that the fault was aimed at (`bgsave`, `rewrite`, `load`), when it was met.
     pub phase: Option<String>,
+    /// AOF rewrites that a storm had ended before the fault; absent where none was asked for.
+    pub rewrites: Option<u64>,
+    /// Snapshots likewise.
+    pub saves: Option<u64>,
     /// Acknowledged writes per second.
     pub rate: f64,
 }

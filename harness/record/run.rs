@@ -97,6 +97,42 @@ pub struct Report {
     pub interrupted: Vec<String>,
     /// Every finished trial, sorted by name.
     pub trials: Vec<TrialRecord>,
+    /// What the trials of each case say together, over all seeds.
+    pub cases: Vec<CaseFacts>,
+}
+
+/// Repeated runs of one case, over all seeds. Trials that proved nothing are left out.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CaseFacts {
+    /// Suite.
+    pub suite: String,
+    /// Server.
+    pub server: String,
+    /// Persistence policy.
+    pub persistence: String,
+    /// Storage.
+    pub storage: String,
+    /// Workload.
+    pub workload: String,
+    /// Fault.
+    pub fault: String,
+    /// Trials that proved something.
+    pub runs: u64,
+    /// Trials that were broken.
+    pub broken: u64,
+    /// Trials that showed a known defect.
+    pub known: u64,
+    /// Trials that lost acknowledged writes, allowed or not.
+    pub lossy: u64,
+    /// Most writes that one trial lost.
+    pub worst_lost: u64,
+    /// Writes that the trial in the middle lost.
+    pub median_lost: u64,
+    /// Oldest lost acknowledgement before the fault, over all trials.
+    pub worst_window_ms: Option<f64>,
+    /// 95% upper bound on the chance of a loss per run, where none was seen: from 0 to 1.
+    pub chance_at_most: Option<f64>,
 }
 
 /// Sums over the trials of a report.

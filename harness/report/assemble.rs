@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::statistics;
 use crate::record::{JournalLine, Report, RunFacts, SCHEMA, Totals, TrialRecord, Verdict};
 
 /// Puts the lines of any number of journals together. Their order does not matter, and a line that is there twice
@@ -27,7 +28,8 @@ pub fn assemble(lines: Vec<JournalLine>) -> Report {
     started.sort();
     started.dedup();
     let trials: Vec<_> = trials.into_values().collect();
-    Report { schema: SCHEMA.into(), run: whole(runs), totals: totals(&trials), interrupted: started, trials }
+    let (totals, cases) = (totals(&trials), statistics::by_case(&trials));
+    Report { schema: SCHEMA.into(), run: whole(runs), totals, interrupted: started, cases, trials }
 }
 
 /// Orders records of one trial: the one that began last is the last word.

@@ -10,6 +10,7 @@ mod assemble;
 mod csv;
 mod html;
 mod json;
+pub mod statistics;
 
 pub use assemble::assemble;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Completion, Failed};
 
-use super::{Run, Stop, interrupt};
+use super::{Recipe, Run, Stop, interrupt};
 use crate::engine::Engine;
 use crate::fault::scene::READY_LIMIT;
 use crate::journal::{Journal, JournalError};
@@ -17,6 +17,7 @@ use crate::progress::Progress;
 use crate::record::{RunFacts, TrialRecord, Verdict};
 use crate::server::{Build, Unavailable};
 use crate::trial;
+use crate::workload::preload;
 
 /// Limit of one trial when matrix.toml does not say.
 const TRIAL_LIMIT: Duration = Duration::from_secs(120);
@@ -36,6 +37,8 @@ pub(super) struct Lab {
     next: AtomicU64,
     repro: String,
     inconclusive_fails: bool,
+    /// What the command line replaces.
+    pub(super) recipe: Recipe,
 }
 
 impl Lab {
@@ -60,6 +63,7 @@ impl Lab {
             next: AtomicU64::new(0),
             repro: repro_prefix(run.engine.name(), &run.matrix.file),
             inconclusive_fails: run.settings.inconclusive_fails,
+            recipe: run.recipe.clone(),
         })
     }
 
@@ -72,25 +76,9 @@ impl Lab {
 
     /// One trial, tried again with more pressure while it is inconclusive.
     pub(super) fn run(&self, case: Case) -> Result<Completion, Failed> {
-        let mut attempt = 1;
-        let record = loop {
-            if interrupt::happened() {
-                return Ok(Completion::ignored_with("interrupted"));
-            }
-            let plan = self.plan(case, attempt);
-            self.note(self.journal.started(&plan.name, attempt));
-            let mut record = match &self.builds[usize::from(case.server)] {
-                Ok(_) => trial::run(&Arc::new(plan), &self.engine, self.began),
-                Err(missing) => unavailable(&plan, missing, self.engine.name()),
-            };
-            record.repro = format!("{}'{}'", self.repro, record.name);
-            if record.verdict != Verdict::Inconclusive || attempt >= self.attempts {
-                break record;
-            }
-            attempt += 1;
+        let Some(record) = self.try_again(case, self.recipe.clone()) else {
+            return Ok(Completion::ignored_with("interrupted"));
         };
-        self.note(self.journal.finished(&record));
-        self.progress.finished(&record);
         match record.verdict {
             Verdict::Kept | Verdict::Known => Ok(Completion::Completed),
             Verdict::Unsupported => Ok(Completion::ignored_with(record.message)),
@@ -101,13 +89,64 @@ impl Lab {
         }
     }
 
-    fn plan(&self, case: Case, attempt: u32) -> Plan {
+    /// The record of a trial, kept in the journal; `None` when the run was interrupted before it began.
+    pub(super) fn try_again(&self, case: Case, recipe: Recipe) -> Option<TrialRecord> {
+        let mut attempt = 1;
+        let record = loop {
+            if interrupt::happened() {
+                return None;
+            }
+            let plan = self.plan(case, attempt, &recipe);
+            self.note(self.journal.started(&plan.name, attempt));
+            let mut record = match &self.builds[usize::from(case.server)] {
+                Ok(_) => trial::run(&Arc::new(plan), &self.engine, self.began),
+                Err(missing) => unavailable(&plan, missing, self.engine.name()),
+            };
+            record.repro = format!("{}'{}'{}", self.repro, record.name, recipe.flags());
+            if record.verdict != Verdict::Inconclusive || attempt >= self.attempts {
+                break record;
+            }
+            attempt += 1;
+        };
+        self.note(self.journal.finished(&record));
+        self.progress.finished(&record);
+        Some(record)
+    }
+
+    /// The record of a trial that is part of a search and not of the report.
+    pub(super) fn rehearse(&self, case: Case, recipe: Recipe) -> Option<TrialRecord> {
+        self.builds[usize::from(case.server)].is_ok().then(|| {
+            let plan = self.plan(case, 1, &recipe);
+            trial::run(&Arc::new(plan), &self.engine, self.began)
+        })
+    }
+
+    /// What a case does by the matrix and the command line.
+    pub(super) fn recipe_of(&self, case: Case) -> Recipe {
+        let plan = self.plan(case, 1, &self.recipe);
+        Recipe {
+            writes: Some(plan.workload.writes),
+            connections: Some(plan.workload.connections),
+            pipeline: Some(plan.workload.pipeline),
+            steps: Some(plan.fault.steps),
+        }
+    }
+
+    fn plan(&self, case: Case, attempt: u32, recipe: &Recipe) -> Plan {
         let matrix = &self.matrix;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let suite = &matrix.suites[usize::from(case.suite)];
         let mut workload = matrix.workloads[usize::from(case.workload)].clone();
+        let mut fault = matrix.faults[usize::from(case.fault)].clone();
+        workload.writes = recipe.writes.unwrap_or(workload.writes);
+        workload.connections = recipe.connections.unwrap_or(workload.connections);
+        workload.pipeline = recipe.pipeline.unwrap_or(workload.pipeline);
+        fault.steps = recipe.steps.clone().unwrap_or(fault.steps);
         // More pressure: twice the writes at each further attempt.
-        workload.writes = workload.writes.saturating_mul(1 << (attempt - 1).min(8));
+        let patience = preload::patience(&workload);
+        let more = 1 << (attempt - 1).min(8);
+        workload.writes = workload.writes.saturating_mul(more);
+        workload.duration = workload.duration.map(|duration| duration * more);
         Plan {
             name: matrix.name(case),
             suite: suite.name.clone(),
@@ -117,12 +156,12 @@ impl Lab {
             persistence: matrix.persistences[usize::from(case.persistence)].clone(),
             storage: matrix.storages[usize::from(case.storage)].clone(),
             workload,
-            fault: matrix.faults[usize::from(case.fault)].clone(),
+            fault,
             seed: u64::from(case.seed),
             second_life: suite.second_life,
             attempt,
-            limit: matrix.run.trial_timeout.unwrap_or(TRIAL_LIMIT),
-            ready: matrix.run.ready_timeout.unwrap_or(READY_LIMIT),
+            limit: matrix.run.trial_timeout.unwrap_or(TRIAL_LIMIT + 3 * patience),
+            ready: matrix.run.ready_timeout.unwrap_or(READY_LIMIT + patience),
             folder: self.home.join(format!("{number:x}")),
             id: format!("{number:x}"),
             matrix: matrix.clone(),

@@ -3,6 +3,7 @@
 //! In order: the matrix is loaded and the trials are selected; servers and engine are prepared, once for all; the
 //! trials run on threads that share a lab; the journal is closed and the reports are made from it.
 
+mod hunt;
 mod interrupt;
 mod lab;
 mod prepare;
@@ -112,6 +113,42 @@ fn choose(choice: EngineChoice) -> &'static str {
     }
 }
 
+/// What replaces the workload's and the fault's own settings, where it is there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Recipe {
+    writes: Option<u32>,
+    connections: Option<u16>,
+    pipeline: Option<u32>,
+    steps: Option<Vec<String>>,
+}
+
+impl Recipe {
+    /// What the command line asks for; every step is checked.
+    fn of(flags: &Flags) -> Result<Self, Stop> {
+        let steps: Option<Vec<String>> = flags.steps.as_ref().map(|steps| {
+            steps.split(';').map(|step| step.trim().to_owned()).filter(|step| !step.is_empty()).collect()
+        });
+        for step in steps.iter().flatten() {
+            crate::fault::parse(step)
+                .map_err(|mistake| Stop::usage(format!("--steps: `{step}`: {mistake}")))?;
+        }
+        Ok(Self { writes: flags.writes, connections: flags.connections, pipeline: flags.pipeline, steps })
+    }
+
+    /// As flags.
+    fn flags(&self) -> String {
+        let number = |name: &str, value: Option<u32>| {
+            value.map(|value| format!(" --{name} {value}")).unwrap_or_default()
+        };
+        let steps =
+            self.steps.as_ref().map(|steps| format!(" --steps '{}'", steps.join("; "))).unwrap_or_default();
+        number("writes", self.writes)
+            + &number("connections", self.connections.map(u32::from))
+            + &number("pipeline", self.pipeline)
+            + &steps
+    }
+}
+
 /// Everything the trials share.
 struct Run {
     matrix: Arc<Matrix>,
@@ -120,6 +157,9 @@ struct Run {
     format: Option<Format>,
     color: Color,
     logfile: Option<PathBuf>,
+    recipe: Recipe,
+    until_broken: Option<u32>,
+    seconds: Option<u64>,
     cases: Vec<Case>,
     builds: Vec<Result<Arc<Build>, Unavailable>>,
     engine: Arc<dyn Engine>,
@@ -134,6 +174,19 @@ impl Run {
         interrupt::watch(self.home.folder.clone());
         let watched = Progress::watched() && self.format.is_none() && !self.quiet && self.logfile.is_none();
         let lab = Arc::new(Lab::open(&self, watched)?);
+        let threads = self.settings.threads.unwrap_or(cpus() * TRIALS_PER_CPU);
+        if self.until_broken.is_some() || self.seconds.is_some() {
+            let time = self.seconds.map(std::time::Duration::from_secs);
+            let bounds = hunt::Bounds { seeds: self.until_broken.unwrap_or(u32::MAX), time, threads };
+            let hit = hunt::run(&lab, &self.cases, bounds);
+            if let Some((case, record)) = hit {
+                println!("broken        {}\n              {}", record.name, record.message);
+                println!("              looking for the smallest case that still shows it");
+                let smallest = hunt::shrink(&lab, case, &record);
+                println!("              {}{}", record.repro, smallest.flags());
+            }
+            return self.finish(&lab);
+        }
         let trials = self.cases.iter().map(|&case| {
             let lab = lab.clone();
             Trial::ignorable_test(self.matrix.name(case), move || lab.run(case))
@@ -151,7 +204,7 @@ impl Run {
         // Under the progress line the trials' own lines go to a file: two writers on one terminal garble it.
         let log = if watched { Some(self.folder.join("trials.log")) } else { self.logfile.clone() };
         let arguments = Arguments {
-            test_threads: Some(self.settings.threads.unwrap_or(cpus() * TRIALS_PER_CPU)),
+            test_threads: Some(threads),
             quiet: self.quiet,
             format,
             color: Some(color),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Run, Stop, cpus};
+use super::{Recipe, Run, Stop, cpus};
 use crate::engine::docker::{self, Docker};
 use crate::engine::process::Process;
 use crate::engine::{Engine, EngineError};
@@ -79,6 +79,9 @@ impl Run {
             format: flags.format,
             color: flags.color,
             logfile: flags.logfile.clone(),
+            recipe: Recipe::of(flags)?,
+            until_broken: flags.until_broken,
+            seconds: flags.seconds,
             cases,
             builds,
             engine,

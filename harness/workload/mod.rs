@@ -11,15 +11,34 @@ use std::sync::Arc;
 use crate::matrix;
 use crate::oracle::{Aspect, Cell, Touch};
 
+mod binary;
+mod blocking;
 mod churn;
+pub mod connection;
+mod counters;
 pub mod driver;
+mod expiring;
+mod functions;
+mod hashes;
 mod large;
 pub mod ledger;
+mod lists;
+mod members;
+mod mixed;
+pub mod preload;
+mod queues;
 pub mod reply;
+mod scripts;
 mod sessions;
+mod sets;
 mod single;
+mod sorted_sets;
+mod streams;
 mod strings;
+mod transactions;
+mod units;
 pub mod value;
+mod waitaof;
 
 use reply::Reply;
 
@@ -33,6 +52,15 @@ pub struct Question {
     pub command: Command,
     /// The lane's numbers of the keys.
     pub keys: Range<u32>,
+}
+
+/// A command that not every server knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Its name.
+    pub command: &'static str,
+    /// The first versions that know it, for a person.
+    pub since: &'static str,
 }
 
 /// Derives ops from a seed. A lane is one connection and the only writer of its keys.
@@ -61,6 +89,11 @@ pub trait Workload: Send + Sync {
         !matches!(reply, Reply::Error(_))
     }
 
+    /// Commands that the server must know; without them the trial is unsupported.
+    fn needs(&self) -> Vec<Need> {
+        Vec::new()
+    }
+
     /// What a connection sends before its first op of a life; an error in answer to it ends the trial.
     fn greeting(&self, _lane: u16) -> Vec<Command> {
         Vec::new()
@@ -69,6 +102,32 @@ pub trait Workload: Send + Sync {
     /// A life begins at a multiple of so many ops: work of which an earlier life left a part is not taken up again.
     fn unit(&self) -> u32 {
         1
+    }
+
+    /// [`keys`](Self::keys) of one lane, where lanes differ.
+    fn keys_of_lane(&self, _lane: u16, ops: u32) -> u32 {
+        self.keys(ops)
+    }
+
+    /// [`unit`](Self::unit) of one lane, where lanes differ.
+    fn unit_of_lane(&self, _lane: u16) -> u32 {
+        self.unit()
+    }
+
+    /// Whether an op that is refused leaves the rest of its unit to chance: nothing is claimed of that unit then. Its
+    /// keys are those from `keys` of its begin to `keys` of its end.
+    fn is_fragile(&self, _lane: u16) -> bool {
+        false
+    }
+
+    /// Whether a lane has a second connection, whose commands wait for what the first one sends.
+    fn has_waiter(&self, _lane: u16) -> bool {
+        false
+    }
+
+    /// Whether the op goes out on the lane's second connection.
+    fn waits(&self, _lane: u16, _seq: u32) -> bool {
+        false
     }
 
     /// What has to be asked to read the keys `0..keys` of a lane back, question by question.
@@ -98,12 +157,40 @@ pub trait Workload: Send + Sync {
 pub type Make = fn(&matrix::Workload, u64) -> Arc<dyn Workload>;
 
 /// Every kind of workload, by the word for `kind` in matrix.toml.
-pub const KINDS: &[(&str, Make)] =
-    &[("sessions", sessions::make), ("single", single::make), ("large", large::make), ("churn", churn::make)];
+pub const KINDS: &[(&str, Make)] = &[
+    ("sessions", sessions::make),
+    ("single", single::make),
+    ("large", large::make),
+    ("churn", churn::make),
+    ("counters", counters::make),
+    ("hashes", hashes::make),
+    ("sets", sets::make),
+    ("sorted-sets", sorted_sets::make),
+    ("transactions", transactions::make),
+    ("scripts", scripts::make),
+    ("functions", functions::make),
+    ("waitaof", waitaof::make),
+    ("binary", binary::make),
+    ("queues", queues::make),
+    ("streams", streams::make),
+    ("expiring", expiring::make),
+    ("blocking", blocking::make),
+    ("mixed", mixed::make),
+];
 
-/// Makes the workload of a case; `None` when the kind is unknown.
+/// Makes the workload of a case, with the lanes that it has beside its connections; `None` when the kind is unknown.
 pub fn make(spec: &matrix::Workload, seed: u64) -> Option<Arc<dyn Workload>> {
-    KINDS.iter().find(|(kind, _)| *kind == spec.kind).map(|(_, make)| make(spec, seed))
+    let plain = of_kind(&spec.kind, spec, seed)?;
+    Some(if spec.preload > 0 { preload::beside(plain, spec, seed) } else { plain })
+}
+
+/// Lanes of a ledger: one per connection, and those that write before the pressure begins.
+pub fn lanes(spec: &matrix::Workload) -> u16 {
+    spec.connections + if spec.preload > 0 { preload::LANES } else { 0 }
+}
+
+fn of_kind(kind: &str, spec: &matrix::Workload, seed: u64) -> Option<Arc<dyn Workload>> {
+    KINDS.iter().find(|(word, _)| *word == kind).map(|(_, make)| make(spec, seed))
 }
 
 /// Mixes a seed with a position: the same everywhere and for ever, so that a seed names the

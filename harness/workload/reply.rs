@@ -12,8 +12,13 @@ pub enum Reply<'a> {
     Nil,
     /// A string.
     Bulk(&'a [u8]),
-    /// A list, a set or a map, of so many elements or pairs.
-    Many(usize),
+    /// A list, a set or a map.
+    Many {
+        /// How many elements or pairs.
+        length: usize,
+        /// The first element, where it is an integer.
+        first: Option<i64>,
+    },
     /// The server answered with an error: its text.
     Error(&'a [u8]),
 }
@@ -44,12 +49,15 @@ pub fn next(bytes: &[u8]) -> Result<Option<(Reply<'_>, usize)>, Garbled> {
         }
         b'*' | b'~' | b'%' | b'>' => {
             let Ok(length) = usize::try_from(number()?) else { return Ok(Some((Reply::Nil, after))) };
-            let mut end = after;
-            for _ in 0..if *mark == b'%' { length * 2 } else { length } {
-                let Some((_, used)) = next(&bytes[end..])? else { return Ok(None) };
+            let (mut end, mut first) = (after, None);
+            for position in 0..if *mark == b'%' { length * 2 } else { length } {
+                let Some((element, used)) = next(&bytes[end..])? else { return Ok(None) };
+                if let (0, Reply::Integer(number)) = (position, element) {
+                    first = Some(number);
+                }
                 end += used;
             }
-            return Ok(Some((Reply::Many(length), end)));
+            return Ok(Some((Reply::Many { length, first }, end)));
         }
         _ => return Err(garbled()),
     };
@@ -75,8 +83,8 @@ mod tests {
             Reply::Error(b"MISCONF no"),
             Reply::Nil,
             Reply::Bulk(b"a\r\n"),
-            Reply::Many(2),
-            Reply::Many(1),
+            Reply::Many { length: 2, first: Some(1) },
+            Reply::Many { length: 1, first: None },
         ];
         for cut in 0..=whole.len() {
             let mut bytes = &whole[..cut];

@@ -27,7 +27,11 @@ fn value(seed: u64, lane: u16, seq: u32, size: u32, out: &mut Vec<u8>) {
     let size = size.max(SHORTEST);
     let end = out.len() + size as usize;
     out.extend_from_slice(format!("{lane:04x}{seq:08x}{size:08x}:").as_bytes());
-    let mut state = mix(seed, lane, seq);
+    fill(mix(seed, lane, seq), end, out);
+}
+
+/// Appends bytes of every value, derived from `state`, until there are `end` in all.
+pub fn fill(mut state: u64, end: usize, out: &mut Vec<u8>) {
     while out.len() < end {
         state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         let bytes = (state ^ (state >> 33)).to_le_bytes();
@@ -58,6 +62,12 @@ pub fn decode(seed: u64, lane: u16, bytes: &[u8], scratch: &mut Vec<u8>) -> Cell
     scratch.clear();
     value(seed, lane, seq, size, scratch);
     if scratch == bytes { Cell::Version(seq) } else { Cell::Corrupt }
+}
+
+/// Reads a counter back.
+pub fn count(bytes: &[u8]) -> Cell {
+    let number = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+    number.map_or(Cell::Corrupt, Cell::Count)
 }
 
 #[cfg(test)]

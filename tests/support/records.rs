@@ -113,6 +113,7 @@ fn epoch(lost: u64) -> Epoch {
             quiet_ms: Some(0.5),
             phase: Some("bgsave".into()),
             rate: 2_400.0,
+            ..Pressure::default()
         },
         from_ms: 10.0,
         fault_ms: 400.0,

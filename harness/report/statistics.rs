@@ -1,0 +1,88 @@
+//! What repeated runs of one case say together.
+
+use std::collections::BTreeMap;
+
+use crate::record::{CaseFacts, TrialRecord, Verdict};
+
+/// One in twenty: the chance to be wrong that a bound is allowed.
+const ERROR: f64 = 0.05;
+
+/// Puts the trials of each case together, over all seeds. Trials that prove nothing are left out.
+pub fn by_case(trials: &[TrialRecord]) -> Vec<CaseFacts> {
+    let mut cases: BTreeMap<[&str; 6], Vec<&TrialRecord>> = BTreeMap::new();
+    let proves =
+        |trial: &&TrialRecord| matches!(trial.verdict, Verdict::Kept | Verdict::Broken | Verdict::Known);
+    for trial in trials.iter().filter(proves) {
+        let case =
+            [&trial.suite, &trial.server, &trial.persistence, &trial.storage, &trial.workload, &trial.fault];
+        cases.entry(case.map(String::as_str)).or_default().push(trial);
+    }
+    cases.into_iter().map(|(case, trials)| facts(case, &trials)).collect()
+}
+
+fn facts(case: [&str; 6], trials: &[&TrialRecord]) -> CaseFacts {
+    let [suite, server, persistence, storage, workload, fault] = case.map(str::to_owned);
+    let mut losses: Vec<_> = trials.iter().map(|trial| trial.lost).collect();
+    losses.sort_unstable();
+    let count = |verdict| trials.iter().filter(|trial| trial.verdict == verdict).count() as u64;
+    let runs = trials.len() as u64;
+    let lossy = losses.iter().filter(|lost| **lost > 0).count() as u64;
+    CaseFacts {
+        suite,
+        server,
+        persistence,
+        storage,
+        workload,
+        fault,
+        runs,
+        broken: count(Verdict::Broken),
+        known: count(Verdict::Known),
+        lossy,
+        worst_lost: losses.last().copied().unwrap_or(0),
+        median_lost: losses.get(losses.len() / 2).copied().unwrap_or(0),
+        worst_window_ms: trials.iter().filter_map(|trial| trial.window_ms).reduce(f64::max),
+        chance_at_most: (lossy == 0).then(|| chance_at_most(runs)),
+    }
+}
+
+/// The 95% upper bound on the chance of a loss per run when `runs` of them showed none: the chance at which so long a run
+/// of luck would be seen one time in twenty.
+pub fn chance_at_most(runs: u64) -> f64 {
+    if runs == 0 { 1.0 } else { 1.0 - ERROR.powf(1.0 / runs as f64) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_falls_with_the_runs_and_is_the_one_in_the_books() {
+        for (runs, bound) in [(0, 1.0), (1, 0.95), (10, 0.2589), (59, 0.0495), (3_000, 0.000_998)] {
+            assert!((chance_at_most(runs) - bound).abs() < 5e-4, "{runs}: {}", chance_at_most(runs));
+        }
+    }
+
+    #[test]
+    fn seeds_of_a_case_are_put_together_and_what_proves_nothing_is_left_out() {
+        let trial = |seed, verdict, lost| TrialRecord {
+            suite: "s".into(),
+            seed,
+            verdict,
+            lost,
+            window_ms: (lost > 0).then_some(lost as f64),
+            ..TrialRecord::default()
+        };
+        let trials = [
+            trial(1, Verdict::Kept, 0),
+            trial(2, Verdict::Broken, 9),
+            trial(3, Verdict::Kept, 2),
+            trial(4, Verdict::Errored, 99),
+        ];
+        let [case] = &by_case(&trials)[..] else { panic!("one case") };
+        assert_eq!((case.runs, case.lossy, case.broken, case.known), (3, 2, 1, 0));
+        assert_eq!((case.worst_lost, case.median_lost, case.worst_window_ms), (9, 2, Some(9.0)));
+        assert_eq!(case.chance_at_most, None, "a loss was seen: its chance is not bounded by luck");
+        let [luck] = &by_case(&trials[..1])[..] else { panic!("one case") };
+        assert!(luck.chance_at_most.is_some_and(|chance| (chance - 0.95).abs() < 1e-9));
+    }
+}
