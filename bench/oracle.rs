@@ -18,9 +18,8 @@ fn ledger(kind: &str, keys: Option<u32>, ops: u32) -> Ledger {
         pipeline: 16,
         writes: ops,
         value: 64,
-        ttl: None,
         keys,
-        rate: None,
+        ..matrix::Workload::default()
     };
     let workload = make(&spec, 1).expect("a workload of the matrix");
     let mut ledger = Ledger::new(workload, LANES);
@@ -44,12 +43,12 @@ fn survivors(ledger: &Ledger, share: f64) -> Survey {
             debug_assert!(matches!(op.answer, Answer::Acked { .. }));
             cells[op.key as usize] = match op.effect {
                 Effect::Set { .. } => Cell::Version(seq),
-                Effect::Delete => Cell::Absent,
+                Effect::Delete | Effect::Add | Effect::Promise => Cell::Absent,
             };
         }
         cells
     });
-    Survey { lanes: lanes.collect(), strangers: 0 }
+    Survey { lanes: lanes.collect(), ..Survey::default() }
 }
 
 /// Memory of this process, in bytes.

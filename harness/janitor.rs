@@ -3,7 +3,8 @@
 //! A run keeps everything it makes below one folder, and a second process of the same program watches over it:
 //! it reads a pipe whose other end only the run holds. When the run ends, in order or by SIGKILL, the
 //! pipe closes; then every process with its working directory below the folder is killed, and
-//! folder, containers and volumes are removed.
+//! folder, containers and volumes are removed. Where the engine is gone at that moment, the folder stays as a
+//! reminder for the next run.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -18,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 const ROLE: &str = "OUTLAST_JANITOR";
 /// Beginning of every run's folder name.
 const PREFIX: &str = "outlast-";
-/// A file in it that says that containers may be there.
+/// A file in it that says at which engine there may be containers.
 const ENGINE_MARK: &str = "engine";
 /// Longest wait for the janitor at the end of a run.
 const END_LIMIT: Duration = Duration::from_secs(30);
@@ -34,8 +35,9 @@ pub struct Home {
     janitor: Child,
 }
 
-/// Removes what is not a file: containers and volumes of the run with this id.
-pub type Reap = fn(&str);
+/// Removes what is not a file: containers and volumes of the run with this id, from the engine at this address.
+/// False when that has to be tried again.
+pub type Reap = fn(&str, &str) -> bool;
 
 /// To be called first thing in `main`: becomes the janitor when this process was started as one.
 pub fn become_janitor(reap: Reap) {
@@ -70,13 +72,13 @@ impl Home {
         Ok(Self { folder, id, lock, janitor })
     }
 
-    /// Notes that this run makes containers: without the note nobody asks an engine at the end.
-    pub fn uses_engine(&self) {
-        let _ = File::create(self.folder.join(ENGINE_MARK));
+    /// Notes at which engine this run makes containers: without the note nobody is asked at the end.
+    pub fn uses_engine(&self, address: &str) -> io::Result<()> {
+        fs::write(self.folder.join(ENGINE_MARK), address)
     }
 
-    /// Ends the run in order: the janitor cleans up, within a limit.
-    pub fn close(mut self) {
+    /// Ends the run in order: the janitor cleans up, within a limit. False when something is left for the next run.
+    pub fn close(mut self) -> bool {
         drop(self.janitor.stdin.take());
         let limit = Instant::now() + END_LIMIT;
         while let Ok(None) = self.janitor.try_wait() {
@@ -88,6 +90,7 @@ impl Home {
         }
         let _ = self.janitor.wait();
         let _ = self.lock.unlock();
+        !self.folder.join(ENGINE_MARK).exists()
     }
 }
 
@@ -102,8 +105,9 @@ pub fn dead_runs(base: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Ends every process below the folder and removes it, with the containers and volumes of its run.
-pub fn clean(folder: &Path, reap: Reap) {
+/// Ends every process below the folder and removes it, with the containers and volumes of its run. False when the
+/// engine did not obey: the folder then stays, emptied, for another try.
+pub fn clean(folder: &Path, reap: Reap) -> bool {
     // A killed server's parent may be about to start another one: look again until none is found.
     let limit = Instant::now() + Duration::from_secs(10);
     loop {
@@ -116,10 +120,22 @@ pub fn clean(folder: &Path, reap: Reap) {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    if folder.join(ENGINE_MARK).exists() {
-        reap(&run_id(folder));
+    let engine = fs::read_to_string(folder.join(ENGINE_MARK));
+    if engine.is_ok_and(|address| !reap(&run_id(folder), &address)) {
+        empty(folder);
+        return false;
     }
     let _ = fs::remove_dir_all(folder);
+    true
+}
+
+/// Removes all but what another try needs.
+fn empty(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn run_id(folder: &Path) -> String {

@@ -111,7 +111,7 @@ pub fn vocabulary() -> matrix::Vocabulary<'static> {
     matrix::Vocabulary { step: &step, workloads: &WORKLOADS }
 }
 
-/// Removes the containers and volumes of a run, where an engine is there.
-pub fn reap(run: &str) {
-    engine::docker::reap_blocking(run);
+/// Removes the containers and volumes of a run from the engine at this address; false when it does not obey.
+pub fn reap(run: &str, engine: &str) -> bool {
+    engine::docker::reap_blocking(run, engine)
 }

@@ -10,8 +10,9 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::matrix::directive::{CHOICES, OWNED, SAVE, SAVE_PATTERN, WELL_KNOWN};
-use crate::matrix::keys::{Key, Kind, MIXED, Others, ROOT, Table, WEIGHTS};
+use crate::matrix::keys::{Key, Kind, Others, ROOT, Table};
 use crate::matrix::value::{DURATION_PATTERN, SIZE_PATTERN};
+use crate::matrix::workload::{MIXED, MOST_WEIGHT};
 use crate::record::{Report, SCHEMA};
 use crate::{fault, workload};
 
@@ -68,7 +69,7 @@ fn refer(name: &str) -> Value {
 }
 
 fn table(table: &'static Table, definitions: &mut Definitions) -> Map<String, Value> {
-    let mut properties = others(table.others);
+    let mut properties = directives(table.others);
     let mut aliases = Map::new();
     for key in table.keys {
         let mut schema = of_kind(key, definitions);
@@ -78,15 +79,16 @@ fn table(table: &'static Table, definitions: &mut Definitions) -> Map<String, Va
         schema.insert("description".into(), key.about.into());
         properties.insert(key.name.into(), schema.into());
     }
-    let rest = match table.others {
-        Others::Unknown | Others::Weights => json!(false),
+    let others = match table.others {
+        Others::Unknown => json!(false),
         Others::Directives | Others::Conditions => refer("lines"),
+        Others::Weights => json!(false),
     };
     let mut schema = object(&json!({
         "type": "object",
         "description": table.about,
         "properties": properties,
-        "additionalProperties": rest,
+        "additionalProperties": others,
     }));
     if !aliases.is_empty() {
         schema.insert("patternProperties".into(), aliases.into());
@@ -157,13 +159,13 @@ fn one_or_more(one: &Value) -> Value {
     json!({ "anyOf": [one, { "type": "array", "items": one }] })
 }
 
-/// Keys that are not Outlast's own, as far as the reader knows something of them.
-fn others(what: Others) -> Map<String, Value> {
+/// The lines of redis.conf that the reader knows something of.
+fn directives(others: Others) -> Map<String, Value> {
     let mut properties = Map::new();
-    match what {
+    match others {
         Others::Unknown => {}
         Others::Weights => {
-            let weight = count(&(u64::from(*WEIGHTS.start())..=u64::from(*WEIGHTS.end())));
+            let weight = json!({ "type": "integer", "minimum": 1, "maximum": MOST_WEIGHT });
             let kinds = workload::KINDS.iter().map(|(kind, _)| *kind).filter(|kind| *kind != MIXED);
             properties.extend(kinds.map(|kind| (kind.to_owned(), weight.clone())));
         }

@@ -108,12 +108,16 @@ async fn play(scene: &mut Scene, record: &mut TrialRecord) -> Result<(), Trouble
     let parse = |step: &str| {
         fault::parse(step).map_err(|mistake| Trouble::Lab(format!("step `{step}`: {}", mistake.message)))
     };
-    let script = plan.fault.steps.iter().map(|step| parse(step)).collect::<Result<Vec<_>, _>>()?;
+    let once = || plan.fault.steps.iter().map(|step| parse(step));
+    let times = plan.fault.repeat.max(1);
+    let script = (0..times).flat_map(|_| once()).collect::<Result<Vec<_>, _>>()?;
 
     scene.first_start().await?;
     read_policy(scene, record);
     let mut baseline = Survey::default();
-    scene.press().await?;
+    if !script.first().is_some_and(|step| step.begins_the_life()) {
+        scene.press().await?;
+    }
     if !act(scene, record, &mut baseline, &script).await? {
         return Ok(());
     }

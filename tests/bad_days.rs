@@ -233,7 +233,7 @@ fault = ["kill"]
 fn an_interrupt_keeps_what_is_done_and_still_writes_the_reports() {
     let checkout = Checkout::new(SLOW);
     let run = checkout.spawn(&mut checkout.command(&["slow::", "--test-threads", "1"]));
-    wait_for("the first trial to end", || finished(&checkout) >= 1);
+    wait_for("the first trial to end", || checkout.finished() >= 1);
     kill_process(Pid::from_child(&run), Signal::INT).unwrap();
     let outcome = finish(run);
     assert_eq!(outcome.code, 130, "{outcome:?}");
@@ -265,7 +265,7 @@ fn a_second_interrupt_ends_at_once_and_leaves_nothing() {
 fn a_killed_run_leaves_nothing_and_its_journal_can_still_be_read() {
     let checkout = Checkout::new(SLOW);
     let mut run = checkout.spawn(&mut checkout.command(&["slow::", "--test-threads", "2"]));
-    wait_for("two trials to end", || finished(&checkout) >= 2);
+    wait_for("two trials to end and two to go on", || checkout.finished() >= 2 && checkout.in_flight() == 2);
     run.kill().unwrap();
     run.wait().unwrap();
     checkout.wait_until_clean();
@@ -292,17 +292,3 @@ workload = ["single"]
 fault = ["slow"]
 seeds = 20
 "#;
-
-/// Trials whose record is in the journal.
-fn finished(checkout: &Checkout) -> usize {
-    let Ok(folders) = std::fs::read_dir(checkout.path("reports")) else { return 0 };
-    let files = folders
-        .flatten()
-        .filter_map(|folder| std::fs::read_dir(folder.path().join("journal")).ok())
-        .flatten();
-    files
-        .flatten()
-        .filter(|file| file.path().extension().is_some_and(|extension| extension == "jsonl"))
-        .map(|file| std::fs::read_to_string(file.path()).unwrap().matches("\"line\":\"finished\"").count())
-        .sum()
-}

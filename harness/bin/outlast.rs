@@ -82,8 +82,11 @@ fn doctor(matrix: &Path) -> ExitCode {
 fn clean() -> ExitCode {
     let dead = janitor::dead_runs(&outlast::run::scratch());
     for folder in &dead {
-        janitor::clean(folder, outlast::reap);
-        println!("removed {}", folder.display());
+        if janitor::clean(folder, outlast::reap) {
+            println!("removed {}", folder.display());
+        } else {
+            println!("kept {}: the engine of that run does not answer", folder.display());
+        }
     }
     let images = outlast::engine::docker::remove_local_images_blocking();
     println!("{} dead runs and {images} local images removed", dead.len());

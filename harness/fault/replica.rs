@@ -66,6 +66,7 @@ impl Step for Replica {
         }
         scene.freeze_attached(Signal::Pause).await?;
         scene.note("step", "a replica is attached and frozen");
+        scene.draft.excuse = Some("a replica lags");
         // The lag has to be real: more is written than the replica ever read.
         scene.write(scene.plan.workload.writes / 10 + 1).await
     }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout;
+mod aim;
+mod ending;
 
 use super::control::{Control, Pulse, ping};
 use super::saves::Saves;
 use super::storm::{Ended, Storm};
 use super::{Trouble, lab};
 use crate::contract::{Damage, Death};
-use crate::engine::{Blueprint, DataFile, Engine, Exit, Instance, Signal};
+use crate::engine::{Blueprint, DataFile, Engine, Exit, Instance, Restart, Signal};
 use crate::matrix::{Directive, Login, Workload};
 use crate::oracle::History;
 use crate::plan::Plan;
@@ -111,6 +112,12 @@ pub struct Draft {
     pub restored: Option<(u64, Option<u64>)>,
     /// When the server last said that no fsync was in flight: what it had acknowledged by then is written.
     pub settled_us: Option<u64>,
+    /// The server was told to end and did not, so that it had to be killed.
+    pub outlived: bool,
+    /// Why it may refuse to end.
+    pub excuse: Option<&'static str>,
+    /// The fault itself keeps writes away: that none is near it is no lack of pressure.
+    pub muted: bool,
     /// Acknowledged in this epoch when the fault struck.
     pub acked_before_fault: u64,
     /// What the writers had done in the end.
@@ -183,6 +190,7 @@ pub struct Scene {
     attached: Vec<Box<dyn Instance>>,
     held: Vec<nix::unistd::Pid>,
     paused: bool,
+    supervisor: Option<Restart>,
 }
 
 impl Scene {
@@ -191,13 +199,7 @@ impl Scene {
         let workload = make(&plan.workload, plan.seed)
             .ok_or_else(|| Trouble::Lab(format!("unknown workload kind {}", plan.workload.kind)))?;
         let mut directives = plan.directives();
-        let unknown = directives.iter().find(|line| !plan.build.knows(&line.name));
-        if let Some(line) = unknown {
-            return Err(Trouble::Unsupported {
-                reason: format!("{} does not know the directive {}", plan.build.version, line.name),
-                remedy: "list the servers that know it under `servers` of the policy".into(),
-            });
-        }
+        directives.iter().try_for_each(|line| knows(&plan, &line.name))?;
         directives.extend(plan.workload.user.iter().flat_map(login_lines));
         let blueprint = Blueprint {
             id: plan.id.clone(),
@@ -231,6 +233,7 @@ impl Scene {
             attached: Vec::new(),
             held: Vec::new(),
             paused: false,
+            supervisor: None,
         })
     }
 
@@ -260,7 +263,7 @@ impl Scene {
         let Some(duration) = self.plan.workload.duration else {
             return self.write(self.plan.workload.writes).await;
         };
-        let driver = self.driver().await?;
+        let driver = self.writers().await?;
         driver.last(duration).await;
         // At least one write, and an explanation where there is none.
         self.write(1).await
@@ -271,7 +274,7 @@ impl Scene {
         let more = u64::from(more);
         let roll = mix(self.plan.seed, u16::MAX, self.events.len() as u32);
         let target = more + roll % (more / 8 + 1);
-        let driver = self.driver().await?;
+        let driver = self.writers().await?;
         let reached = driver.reach(driver.acked() + target, WRITE_LIMIT).await;
         if let Err(stalled) = reached {
             return Err(self.explain(&stalled).await);
@@ -282,8 +285,8 @@ impl Scene {
         }
     }
 
-    /// The writers of this life, at work.
-    async fn driver(&mut self) -> Result<&Driver, Trouble> {
+    /// The writers of this life; they begin with the first call.
+    async fn writers(&mut self) -> Result<&Driver, Trouble> {
         if self.driver.is_none() {
             self.preload().await?;
             let plan = self.plan.clone();
@@ -353,33 +356,35 @@ impl Scene {
             let roll = mix(self.plan.seed, u16::MAX - 1, self.events.len() as u32);
             tokio::time::sleep(Duration::from_micros(roll % 4_000)).await;
         }
+        self.look_at_fsync().await;
+        let acked = self.driver.as_ref().map_or(0, Driver::acked);
+        self.mark(words, death, self.now_us(), acked);
+        Ok(())
+    }
+
+    /// Puts down that a fault struck at `fault_us`, after `acked` acknowledgements of this life.
+    fn mark(&mut self, words: &str, death: Death, fault_us: u64, acked: u64) {
         if self.draft.deaths.is_empty() {
             self.draft.config = self.config.clone();
-            self.draft.acked_before_fault = self.driver.as_ref().map_or(0, Driver::acked);
+            self.draft.acked_before_fault = acked;
             self.draft.storm = self.storm.as_ref().map(Storm::ended);
         }
         if let Some(saves) = &self.saves {
             self.draft.saved_until_us = saves.saved_until_us();
             self.draft.save_failed = saves.failed();
         }
-        self.look_at_fsync().await;
         self.note("fault", words);
-        let fault_us = self.now_us();
         self.draft.deaths.push(DeathFact { words: words.into(), death, fault_us, exit: None });
-        Ok(())
     }
 
     /// Asks whether an fsync is in flight. Without one, everything that was acknowledged before the question has been
     /// written: a write is postponed only while an fsync is pending, and only the thread that answers begins one.
     pub async fn look_at_fsync(&mut self) {
-        let everysec = self.config.get("appendfsync").is_some_and(|value| value == "everysec")
-            && self.config.get("appendonly").is_some_and(|value| value == "yes");
-        let (true, false, Some(mut control)) = (everysec, self.paused, self.control.clone()) else { return };
-        let asked_us = self.now_us();
-        let answer = timeout(LOOK_LIMIT, control.info("persistence")).await;
-        let idle =
-            matches!(&answer, Ok(Ok(info)) if info.get("aof_pending_bio_fsync").is_some_and(|n| n == "0"));
-        self.draft.settled_us = idle.then_some(asked_us);
+        if let Some(look) = self.look() {
+            let settled_us = look.once().await;
+            // An earlier look stays true: what it found written has not gone from the file.
+            self.draft.settled_us = settled_us.or(self.draft.settled_us);
+        }
     }
 
     /// Acknowledgements up to here are in a completed snapshot of this life.
@@ -389,8 +394,10 @@ impl Scene {
 
     /// Notes how the server ended, and collects the writers. `None` means that it lives on past the limit.
     pub async fn died(&mut self, exit: Option<Exit>) -> Result<(), Trouble> {
-        let Some(exit) = exit else {
-            return Err(Trouble::Lab(format!("the server was still alive after {EXIT_LIMIT:?}")));
+        let told = self.draft.deaths.last().map(|fact| fact.death);
+        let exit = match exit {
+            Some(exit) => exit,
+            None => self.put_down().await?,
         };
         self.note("exit", &describe(exit));
         if let Some(fact) = self.draft.deaths.last_mut() {
@@ -407,7 +414,7 @@ impl Scene {
             self.draft.wrote_for = driver.elapsed();
             self.draft.done = Some(driver.finish(&mut self.ledger, WRITERS_LIMIT).await);
         }
-        Ok(())
+        self.revive(told, exit).await
     }
 
     /// Looks at the dead server's files, once per start.
@@ -503,6 +510,11 @@ impl Scene {
         Ok(())
     }
 
+    /// Whether the server knows a directive: one that does not would refuse to start.
+    pub fn knows(&self, directive: &str) -> Result<(), Trouble> {
+        knows(&self.plan, directive)
+    }
+
     /// Changes the config file of the next start, in memory.
     pub fn set_directive(&mut self, name: &str, value: &str) {
         self.directives.retain(|line| line.name != name);
@@ -585,6 +597,7 @@ impl Scene {
             let _ = self.instance.signal(Signal::Kill).await;
             self.let_go();
         }
+        super::chmod_dir::give_back(self);
         self.saves = None;
         self.storm = None;
         self.control = None;
@@ -611,6 +624,16 @@ fn login_lines(login: &Login) -> [Directive; 2] {
         line("default on nopass resetkeys resetchannels -@all +ping +auth +hello".into()),
         line(format!("{} on >{} ~* &* +@all", login.name, login.password)),
     ]
+}
+
+fn knows(plan: &Plan, directive: &str) -> Result<(), Trouble> {
+    if plan.build.knows(directive) {
+        return Ok(());
+    }
+    Err(Trouble::Unsupported {
+        reason: format!("{} does not know the directive {directive}", plan.build.version),
+        remedy: "list the servers that know it under `servers` of the policy".into(),
+    })
 }
 
 /// An exit in words.

@@ -133,6 +133,7 @@ impl Axes<'_> {
                 needs: sheet.some_of("needs"),
                 engines: sheet.some_of("engines"),
                 memory: sheet.size("memory"),
+                repeat: sheet.small("repeat").unwrap_or(1),
             };
             sheet.end();
             faults.push(fault);

@@ -1,11 +1,11 @@
 //! From `matrix.toml` to cases: parse (with spans), resolve, expand, name. Pure, but for the files that it reads.
 //!
-//! A table is read by its table of keys, so that everything else in it is a mistake, and a mistake is noted and never
-//! stops the reading: all of them are told at once. Cases are made one after the
+//! A table is read through a sheet that remembers what was asked of it, so that everything else in it is a mistake,
+//! and a mistake is noted and never stops the reading: all of them are told at once. Cases are made one after the
 //! other, and a trial's name leads back to its case without any being made.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod axes;
@@ -19,10 +19,10 @@ mod read;
 mod sheet;
 mod suites;
 pub mod value;
-mod workload;
+pub mod workload;
 
 pub use diagnose::{Mistake, Mistakes};
-pub use read::{load, parse};
+pub use read::parse;
 
 /// A matrix without mistakes. Every axis is sorted as in the file; a [`Case`]
 /// points into these lists by position.
@@ -265,8 +265,10 @@ pub struct Fault {
     pub needs: Vec<String>,
     /// Engines that can do this: empty means all. Cases on another are left out of the matrix.
     pub engines: Vec<String>,
-    /// Memory limit of the container in bytes.
+    /// Memory limit of the server in bytes: of its container, or what its process may allocate.
     pub memory: Option<u64>,
+    /// How often the script is played, one time after the other; 0 means once.
+    pub repeat: u32,
 }
 
 /// `[[suite]]`: a product of chosen axis values.
@@ -398,4 +400,10 @@ pub struct StepMistake {
     pub message: String,
     /// Words that would do.
     pub candidates: Vec<String>,
+}
+
+/// Loads a matrix, or tells every mistake in it. `profile` beats the file's own.
+pub fn load(path: &Path, profile: Option<&str>, vocabulary: &Vocabulary<'_>) -> Result<Matrix, Mistakes> {
+    let text = std::fs::read_to_string(path).map_err(|error| Mistakes::unreadable(path, &error))?;
+    parse(&text, path, profile, vocabulary)
 }

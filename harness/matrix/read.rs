@@ -9,12 +9,6 @@ use super::keys::{ENGINES, ROOT};
 use super::sheet::{Notes, Sheet};
 use super::{Matrix, Mistakes, Run, Vocabulary, suites};
 
-/// Loads a matrix, or tells every mistake in it. `profile` beats the file's own.
-pub fn load(path: &Path, profile: Option<&str>, vocabulary: &Vocabulary<'_>) -> Result<Matrix, Mistakes> {
-    let text = std::fs::read_to_string(path).map_err(|error| Mistakes::unreadable(path, &error))?;
-    parse(&text, path, profile, vocabulary)
-}
-
 /// Parses the text of a matrix file; `path` is for messages and for paths in it.
 pub fn parse(
     text: &str,

@@ -4,9 +4,13 @@ use std::ops::Range;
 
 use super::axes::Axes;
 use super::diagnose::nearest;
-use super::keys::{MIXED, WEIGHTS};
 use super::sheet::{Sheet, integer};
 use super::{Login, Workload};
+
+/// The kind that is made of other kinds.
+pub const MIXED: &str = "mixed";
+/// The least weight of a kind, and of all of them together.
+pub const MOST_WEIGHT: u64 = 1_000;
 
 impl Axes<'_> {
     /// `[workload.NAME]`.
@@ -15,8 +19,7 @@ impl Axes<'_> {
         for (name, span, sheet) in root.named("workload") {
             self.check_name(&name, span.clone());
             let kind = sheet.string("kind").unwrap_or_else(|| name.clone());
-            let place = if sheet.value("kind").is_none() { span } else { sheet.span_of("kind") };
-            self.check_kind(&kind, place);
+            self.check_kind(&kind, sheet.value("kind").map_or(span, |value| value.span()));
             let workload = Workload {
                 connections: sheet.small("connections").unwrap_or(1),
                 pipeline: sheet.small("pipeline").unwrap_or(1),
@@ -61,11 +64,12 @@ impl Axes<'_> {
                 continue;
             }
             self.check_kind(&kind, span);
-            match integer(value.get_ref()).and_then(|weight| u32::try_from(weight).ok()) {
-                Some(weight) if WEIGHTS.contains(&weight) => mix.push((kind, weight)),
+            match integer(value.get_ref()) {
+                Some(weight) if (1..=i128::from(MOST_WEIGHT)).contains(&weight) => {
+                    mix.push((kind, weight as u32))
+                }
                 _ => {
-                    let (least, most) = WEIGHTS.into_inner();
-                    let message = format!("a weight is a whole number from {least} to {most}");
+                    let message = format!("a weight is a whole number from 1 to {MOST_WEIGHT}");
                     self.notes.add(value.span(), message, None);
                 }
             }

@@ -28,8 +28,14 @@ pub fn assemble(lines: Vec<JournalLine>) -> Report {
     started.sort();
     started.dedup();
     let trials: Vec<_> = trials.into_values().collect();
-    let (totals, cases) = (totals(&trials), statistics::by_case(&trials));
-    Report { schema: SCHEMA.into(), run: whole(runs), totals, interrupted: started, cases, trials }
+    Report {
+        schema: SCHEMA.into(),
+        run: whole(runs),
+        totals: totals(&trials),
+        interrupted: started,
+        cases: statistics::by_case(&trials),
+        trials,
+    }
 }
 
 /// Orders records of one trial: the one that began last is the last word.

@@ -109,7 +109,12 @@ fn choose(choice: EngineChoice) -> &'static str {
         EngineChoice::Docker => "docker",
         EngineChoice::Process => "process",
         EngineChoice::Auto if Docker::probe().is_some() => "docker",
-        EngineChoice::Auto => "process",
+        EngineChoice::Auto => {
+            if let Some(host) = std::env::var_os("DOCKER_HOST").filter(|host| !host.is_empty()) {
+                eprintln!("no engine answers at DOCKER_HOST={}: trials run as processes", host.display());
+            }
+            "process"
+        }
     }
 }
 
@@ -220,7 +225,11 @@ impl Run {
         self.facts.duration_ms = self.began.elapsed().as_secs_f64() * 1000.0;
         self.facts.interrupted = interrupt::happened();
         let closed = lab.close(&self.facts);
-        self.home.close();
+        if !self.home.close() {
+            eprintln!(
+                "warning: the engine does not answer; the next run, or `outlast clean`, removes what is left there"
+            );
+        }
         if let Some(trouble) = closed.map_err(|error| Stop::lab(error.to_string()))? {
             eprintln!("warning: {trouble}; the reports lack these trials");
         }

@@ -27,13 +27,13 @@ impl Run {
         let home = Home::open(&scratch(), crate::reap).map_err(|error| {
             Stop::lab(format!("failed to make a folder for servers: {error}; set TMPDIR"))
         })?;
-        let folder = report_folder(&settings.reports, started, &home.id)?;
         let docker = match engine_name {
             "docker" => Some(connect(&home, settings.pull).map_err(|error| {
                 Stop::lab(format!("no container engine: {error}; OUTLAST_ENGINE=process needs none"))
             })?),
             _ => None,
         };
+        let folder = report_folder(&settings.reports, started, &home.id)?;
         let builds = servers(&matrix, &cases, docker.as_ref());
         let facts = RunFacts {
             id: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -94,13 +94,15 @@ impl Run {
 }
 
 fn connect(home: &Home, pull: Pull) -> Result<Docker, EngineError> {
-    home.uses_engine();
     let pull = match pull {
         Pull::Missing => docker::Pull::Missing,
         Pull::Never => docker::Pull::Never,
         Pull::Always => docker::Pull::Always,
     };
-    Docker::connect(&home.id, pull, docker::DEFAULT_STARTS)
+    let docker = Docker::connect(&home.id, pull, docker::DEFAULT_STARTS)?;
+    home.uses_engine(&docker.address())
+        .map_err(|error| EngineError::failed(format!("write to {}", home.folder.display()), error))?;
+    Ok(docker)
 }
 
 /// Finds the servers that the selected trials need; the others are left alone.

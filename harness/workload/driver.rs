@@ -48,6 +48,9 @@ struct Shared {
     reached: Notify,
     stop: Cell<bool>,
     alive: Cell<u16>,
+    /// The acknowledgement of this life that springs the trap.
+    trap_at: Cell<u64>,
+    trap: RefCell<Option<Trap>>,
 }
 
 impl Shared {
@@ -55,6 +58,9 @@ impl Shared {
         &self.lanes[usize::from(lane - self.first)]
     }
 }
+
+/// What is done the moment that an awaited acknowledgement has been read, before anything else is.
+pub type Trap = Box<dyn FnOnce()>;
 
 /// Writers at work on one life of a server.
 pub struct Driver {
@@ -128,6 +134,8 @@ impl Driver {
             reached: Notify::new(),
             stop: Cell::new(false),
             alive: Cell::new(streams.len() as u16),
+            trap_at: Cell::new(u64::MAX),
+            trap: RefCell::new(None),
         });
         let tasks = streams
             .into_iter()
@@ -142,6 +150,12 @@ impl Driver {
     /// Acknowledged in this life.
     pub fn acked(&self) -> u64 {
         self.shared.acked.get()
+    }
+
+    /// Sets a trap for the `at`-th acknowledgement of this life, which must be yet to come.
+    pub fn set_trap(&self, at: u64, trap: Trap) {
+        self.shared.trap.replace(Some(trap));
+        self.shared.trap_at.set(at);
     }
 
     /// Waits until `target` writes of this life are acknowledged; writers go on afterwards.
@@ -368,6 +382,11 @@ impl Answers<'_> {
             if workload.acknowledges(*lane, self.next, reply) {
                 ledger.acknowledged(self.next, now);
                 acked += 1;
+                if shared.acked.get() + acked == shared.trap_at.get()
+                    && let Some(trap) = shared.trap.take()
+                {
+                    trap();
+                }
             } else if workload.is_fragile(*lane) {
                 ledger.spoiled(self.next, workload.unit_of_lane(*lane));
             } else {

@@ -3,7 +3,7 @@
 //! A workload answers four questions: which key does op `seq` of connection `lane` change, and how; how is it sent; what
 //! has to be asked to read the keys back; and what does an answer say of them? It never talks to a server itself. A new
 //! workload is one file with these answers and one line in [`KINDS`]; one that writes plain strings needs the first
-//! answer only and leaves the others to [`strings`].
+//! answer only and leaves the others to `strings`.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -146,6 +146,34 @@ impl Checkout {
         fitting.remove(0)
     }
 
+    /// Trials whose record is in the journal.
+    pub fn finished(&self) -> usize {
+        self.journal("finished")
+    }
+
+    /// Trials that have begun and not ended.
+    pub fn in_flight(&self) -> usize {
+        // In this order: a trial that ends in between counts as one that goes on, for a moment.
+        let finished = self.journal("finished");
+        self.journal("started") - finished
+    }
+
+    /// Lines of this kind in the journals.
+    fn journal(&self, kind: &str) -> usize {
+        let Ok(folders) = std::fs::read_dir(self.path("reports")) else { return 0 };
+        let files = folders
+            .flatten()
+            .filter_map(|folder| std::fs::read_dir(folder.path().join("journal")).ok())
+            .flatten();
+        files
+            .flatten()
+            .filter(|file| file.path().extension().is_some_and(|extension| extension == "jsonl"))
+            .map(|file| {
+                std::fs::read_to_string(file.path()).unwrap().matches(&format!("\"line\":\"{kind}\"")).count()
+            })
+            .sum()
+    }
+
     /// Folders and processes that a run left behind.
     pub fn leftovers(&self) -> Vec<String> {
         let folders = std::fs::read_dir(self.temporary()).unwrap().flatten();

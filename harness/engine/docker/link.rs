@@ -1,6 +1,5 @@
 //! How the engine is reached: sockets, the version of its API, limits, and who may start what.
 
-use std::error::Error as _;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,7 +47,7 @@ impl Endpoint {
     }
 
     /// Reads a `DOCKER_HOST`.
-    fn parse(host: &str, tls: bool) -> Result<Self, EngineError> {
+    pub(super) fn parse(host: &str, tls: bool) -> Result<Self, EngineError> {
         let unsupported = |reason: String| EngineError::Unsupported {
             reason,
             remedy:
@@ -115,7 +114,7 @@ impl Link {
     }
 
     /// Asks one engine for its version and its facts.
-    async fn open(endpoint: Endpoint, starts: usize) -> Result<Self, EngineError> {
+    pub(super) async fn open(endpoint: Endpoint, starts: usize) -> Result<Self, EngineError> {
         let newest = (API_DEFAULT_VERSION.major_version, API_DEFAULT_VERSION.minor_version);
         let action = format!("reach the engine at {endpoint}");
         let client = client(&endpoint, newest)?;
@@ -201,21 +200,21 @@ fn in_removal(error: &bollard::errors::Error) -> bool {
     status(error) == Some(409) && error.to_string().contains("already in progress")
 }
 
-/// The engine's own words, or the whole chain of causes of a broken connection.
+/// The engine's own words, or why there was no talking to it.
 pub(super) fn describe(error: &bollard::errors::Error) -> String {
-    if let bollard::errors::Error::DockerResponseServerError { message, .. } = error {
-        return message.trim().to_owned();
-    }
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
+    use bollard::errors::Error;
+    match error {
+        Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
+        Error::HyperLegacyError { .. } | Error::HyperResponseError { .. } | Error::IOError { .. } => {
+            // The outer causes speak of the client's own parts.
+            let mut inner: &dyn std::error::Error = error;
+            while let Some(cause) = inner.source() {
+                inner = cause;
+            }
+            format!("the connection to the engine broke ({inner}); see whether it still runs")
         }
-        cause = error.source();
+        _ => error.to_string(),
     }
-    text
 }
 
 /// Whether the engine sees the same files and processes as this program. A socket alone proves

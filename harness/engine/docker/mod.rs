@@ -96,6 +96,11 @@ impl Docker {
         self
     }
 
+    /// Where the engine listens, as `DOCKER_HOST` names it.
+    pub fn address(&self) -> String {
+        self.link.endpoint.to_string()
+    }
+
     /// What is known of the engine.
     pub fn facts(&self) -> &EngineFacts {
         &self.link.facts
@@ -142,9 +147,9 @@ impl EngineFacts {
     }
 }
 
-/// [`reap`] for callers outside of a runtime; an engine that does not answer has nothing to remove.
-pub fn reap_blocking(run: &str) {
-    let _ = blocking(reap(Some(run)));
+/// Removes every container and volume of a run from the engine at [`Docker::address`]; false when it does not obey.
+pub fn reap_blocking(run: &str, address: &str) -> bool {
+    blocking(reap::reap_at(run, address)).is_ok()
 }
 
 /// [`remove_local_images`] for callers outside of a runtime: how many were removed.

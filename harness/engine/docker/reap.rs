@@ -7,9 +7,12 @@ use bollard::query_parameters::{
     RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, RemoveVolumeOptionsBuilder,
 };
 
-use super::link::{ASK, Link, gone, limited};
+use super::link::{ASK, Endpoint, Link, gone, limited};
 use super::{LOCAL_IMAGE_LABEL, RUN_LABEL};
 use crate::engine::EngineError;
+
+/// Most looks for what a killed run left.
+const LOOKS: usize = 10;
 
 /// What was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,7 +29,22 @@ pub struct Reaped {
 /// [`EngineError::Unsupported`] when no engine answers; [`EngineError::Failed`] naming the first
 /// thing that could not be removed, after the rest has been.
 pub async fn reap(run: Option<&str>) -> Result<Reaped, EngineError> {
-    let client = Link::find(1).await?.client()?;
+    sweep(&Link::find(1).await?.client()?, run).await
+}
+
+/// Removes every container and volume of one run from the engine at this address.
+pub(super) async fn reap_at(run: &str, address: &str) -> Result<(), EngineError> {
+    let client = Link::open(Endpoint::parse(address, false)?, 1).await?.client()?;
+    // What a killed run asked for last may still be in the making: look until there is nothing.
+    for _ in 0..LOOKS {
+        if sweep(&client, Some(run)).await? == Reaped::default() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn sweep(client: &bollard::Docker, run: Option<&str>) -> Result<Reaped, EngineError> {
     let mut reaped = Reaped::default();
     let mut first = None;
 
