@@ -2,6 +2,7 @@
 
 use crate::contract::table::EVERYSEC_WINDOW;
 use crate::contract::{self, Circumstances, TrialFacts};
+use crate::engine::DataFile;
 use crate::fault::scene::{Draft, Recovery, describe};
 use crate::fault::{Scene, Trouble};
 use crate::oracle::{self, Answer, Cell, Clock, History, Loss, Op, Survey};
@@ -9,6 +10,10 @@ use crate::record::{Anomaly, Epoch, Example, FileFact, Pressure, TrialRecord, Ve
 
 /// A fault that comes this long after the last acknowledgement, with nothing in flight, met no pressure.
 const QUIET_LIMIT_MS: f64 = 250.0;
+/// Directives that say whether data is kept, and where: a start with others than those of the death is a switch.
+const SETTINGS: &[&str] = &["appendonly", "save", "dir", "dbfilename", "appendfilename", "appenddirname"];
+/// A snapshot of nothing is a header shorter than this.
+const HEADER_BYTES: u64 = 256;
 /// Examples kept in a record.
 const EXAMPLES: usize = 12;
 
@@ -64,6 +69,13 @@ pub async fn judge(
         judgement.message = breach;
     }
 
+    if judgement.kept
+        && let Some(breach) = contract::would_not_end(&circumstances)
+    {
+        judgement.kept = false;
+        judgement.message = format!("{breach}; {}", judgement.message);
+    }
+
     let pressure = pressure(&draft, scene);
     let weak = weakness(&draft, &pressure, scene);
     let verdict = match (judgement.kept, &weak) {
@@ -71,12 +83,18 @@ pub async fn judge(
         (true, Some(_)) => Verdict::Inconclusive,
         (true, None) => Verdict::Kept,
     };
+    let empty = observed.zip(loss.as_ref()).is_some_and(|((seen, _), loss)| {
+        loss.lost + loss.lost_baseline > 0 && shows_nothing(seen) && draft.files_dead.iter().any(holds_data)
+    });
     let loss = loss.unwrap_or_else(|| nothing_came_back(scene));
     let mut anomalies = loss.anomalies.clone();
     anomalies.extend(refused.then_some(Anomaly::RefusedToStart));
     anomalies.extend(stuck.then_some(Anomaly::StuckLoading));
     anomalies.extend((draft.refusals > 0).then_some(Anomaly::NeedsManualRepair));
     anomalies.extend(truncated.then_some(Anomaly::SilentTruncation));
+    anomalies.extend(empty.then_some(Anomaly::SilentEmptyStart));
+    anomalies.extend(draft.outlived.then_some(Anomaly::ShutdownRefused));
+    anomalies.extend(contract::false_success(&circumstances, &loss).then_some(Anomaly::FalseSuccess));
     add_examples(scene, &loss, record);
     let words: Vec<_> = draft.deaths.iter().map(|death| death.words.as_str()).collect();
     Ok(Epoch {
@@ -109,7 +127,7 @@ fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumsta
     let first = &draft.deaths[0];
     let config = draft.config.clone();
     let window_us = u64::try_from(EVERYSEC_WINDOW.as_micros()).unwrap_or(u64::MAX);
-    let since_us = draft.settled_us.unwrap_or(first.fault_us.saturating_sub(window_us));
+    let since_us = draft.settled_us.unwrap_or(0).max(first.fault_us.saturating_sub(window_us));
     // A server that did not come back has no effective configuration: what its file asked for stands in.
     let config_after = if matches!(recovery, Recovery::Ready { .. }) {
         scene.config.clone()
@@ -118,7 +136,7 @@ fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumsta
         asked.extend(scene.directives.iter().map(|line| (line.name.clone(), line.value.clone())));
         asked
     };
-    let switched = ["appendonly", "save"].iter().any(|name| {
+    let switched = SETTINGS.iter().any(|name| {
         let normal = |value: Option<&String>| value.map(|value| value.trim_matches('"').to_owned());
         normal(config.get(*name)) != normal(config_after.get(*name))
     });
@@ -136,18 +154,31 @@ fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumsta
         unsettled: writes(scene, |answer| matches!(answer, Answer::Acked { at_us } if at_us >= since_us)),
         fault_us: first.fault_us,
         save_failed: draft.save_failed,
+        outlived: draft.outlived,
+        excuse: draft.excuse,
         config,
         config_after,
     }
+}
+
+/// Whether nothing at all was found in the server.
+fn shows_nothing(seen: &Survey) -> bool {
+    seen.strangers == 0 && seen.lanes.iter().flatten().all(|cell| *cell == Cell::Absent)
+}
+
+/// Whether a server would leave its data in such a file. What a child had not finished is none.
+fn holds_data(file: &DataFile) -> bool {
+    let name = file.path.rsplit('/').next().unwrap_or_default();
+    let data = [".rdb", ".aof"].iter().any(|end| name.ends_with(end)) && !name.starts_with("temp-");
+    data && file.bytes >= HEADER_BYTES
 }
 
 /// Whether the server cut the end off one of its own files while it loaded.
 async fn compare_files(scene: &mut Scene, draft: &Draft, record: &mut TrialRecord) -> Result<bool, Trouble> {
     let epoch = record.epochs.len() as u32;
     let now = scene.instance.files().await?;
-    let size = |files: &[crate::engine::DataFile], path: &str| {
-        files.iter().find(|file| file.path == path).map(|file| file.bytes)
-    };
+    let size =
+        |files: &[DataFile], path: &str| files.iter().find(|file| file.path == path).map(|file| file.bytes);
     let mut paths: Vec<_> = draft.files_dead.iter().chain(&now).map(|file| file.path.clone()).collect();
     paths.sort();
     paths.dedup();
@@ -182,6 +213,8 @@ fn pressure(draft: &Draft, scene: &Scene) -> Pressure {
             .filter(|done| done.acked > 0)
             .map(|done| millis(fault_us.saturating_sub(done.last_ack_us))),
         phase: draft.met_phase.map(str::to_owned),
+        rewrites: draft.storm.map(|ended| ended.rewrites),
+        saves: draft.storm.map(|ended| ended.saves),
         rate: if seconds > 0.0 { (acked as f64 / seconds).round() } else { 0.0 },
     }
 }
@@ -196,6 +229,9 @@ fn weakness(draft: &Draft, pressure: &Pressure, scene: &Scene) -> Option<String>
     draft.done?;
     if pressure.acked_before_fault == 0 {
         return Some("nothing was acknowledged before the fault".into());
+    }
+    if draft.muted {
+        return None;
     }
     let quiet = pressure.quiet_ms.unwrap_or(f64::INFINITY);
     if pressure.in_flight == 0 && pressure.acked_after_fault == 0 && quiet > QUIET_LIMIT_MS {

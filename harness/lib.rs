@@ -14,7 +14,8 @@
 //! [`plan`] is a case with everything it points at, [`trial`] knows the order of things in one trial and [`epoch`]
 //! judges one death in it. [`run`] strings the trials together; [`progress`] and [`summary`] are what a person sees
 //! meanwhile and at the end; [`janitor`] sees to it that nothing is left behind. [`doctor`] says what can be used on a
-//! machine, and [`glob`] is how names are picked. What is marked as pure runs no server and asks no engine.
+//! machine, [`schema`] tells editors and readers what the files look like, and [`glob`] is how names are picked. What is
+//! marked as pure runs no server and asks no engine.
 //!
 //! The words, here and in matrix.toml, reports and documentation:
 //!
@@ -61,6 +62,7 @@ pub mod progress;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod schema;
 pub mod server;
 pub mod settings;
 pub mod summary;

@@ -37,8 +37,13 @@ pub async fn read(
                 Err(error) if error.code() == Some("WRONGTYPE") => {
                     cells[question.keys.start as usize..question.keys.end as usize].fill(Cell::WrongType);
                 }
+                Err(error) if is_absent(&error) => {}
                 Err(error) => return Err(error),
             }
+        }
+        for keys in ledger.unclaimed(lane) {
+            let end = cells.len().min(keys.end as usize);
+            cells[keys.start as usize..end].fill(Cell::Absent);
         }
         present += cells.iter().filter(|cell| **cell != Cell::Absent).count() as u64;
         survey.lanes.push(cells);
@@ -75,6 +80,11 @@ async fn names(control: &mut Control, spec: &matrix::Workload) -> RedisResult<Ve
         Some((name.strip_prefix("db")?.parse().ok()?, names.parse().ok()?))
     };
     Ok(control.info("keyspace").await?.iter().filter_map(count).collect())
+}
+
+/// Whether a question was about a key or a consumer group that is not there.
+fn is_absent(error: &redis::RedisError) -> bool {
+    error.code() == Some("NOGROUP") || error.detail().is_some_and(|text| text.contains("no such key"))
 }
 
 /// Asks when some of the keys will expire.

@@ -14,6 +14,7 @@ use crate::engine::Engine;
 use crate::epoch;
 use crate::fault::scene::Recovery;
 use crate::fault::{self, Scene, Step, Trouble, policy};
+use crate::matrix::Login;
 use crate::oracle::Survey;
 use crate::plan::Plan;
 use crate::record::{Anomaly, Epoch, TrialRecord, Verdict};
@@ -60,8 +61,20 @@ pub fn run(plan: &Arc<Plan>, engine: &Arc<dyn Engine>, run_began: Instant) -> Tr
         record.message = format!("failed to remove {}: {error}", plan.folder.display());
     }
     conclude(plan, &mut record, outcome);
+    if let Some(login) = &plan.workload.user {
+        hide(login, &mut record);
+    }
     record.duration_ms = millis(began.elapsed());
     record
+}
+
+/// Takes a password out of every text that a server or a library may have put it into.
+fn hide(login: &Login, record: &mut TrialRecord) {
+    let texts = record.log_tail.iter_mut().chain([&mut record.message]);
+    let texts = texts.chain(record.events.iter_mut().map(|event| &mut event.text));
+    for text in texts.chain(record.epochs.iter_mut().map(|epoch| &mut epoch.message)) {
+        *text = login.mask(text);
+    }
 }
 
 fn folder(plan: &Plan) -> Result<(), Trouble> {
@@ -95,12 +108,16 @@ async fn play(scene: &mut Scene, record: &mut TrialRecord) -> Result<(), Trouble
     let parse = |step: &str| {
         fault::parse(step).map_err(|mistake| Trouble::Lab(format!("step `{step}`: {}", mistake.message)))
     };
-    let script = plan.fault.steps.iter().map(|step| parse(step)).collect::<Result<Vec<_>, _>>()?;
+    let once = || plan.fault.steps.iter().map(|step| parse(step));
+    let times = plan.fault.repeat.max(1);
+    let script = (0..times).flat_map(|_| once()).collect::<Result<Vec<_>, _>>()?;
 
     scene.first_start().await?;
     read_policy(scene, record);
     let mut baseline = Survey::default();
-    scene.write(plan.workload.writes).await?;
+    if !script.first().is_some_and(|step| step.begins_the_life()) {
+        scene.press().await?;
+    }
     if !act(scene, record, &mut baseline, &script).await? {
         return Ok(());
     }

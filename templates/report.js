@@ -5,8 +5,7 @@
   const total = data.verdict.length;
   const $ = (id) => document.getElementById(id);
   const word = (dim, i) => (dim === "verdict" ? data.verdict[i] : data[dim].words[data[dim].at[i]]);
-  const at = (i) => (word("storage", i) === "bind" ? "" : "@" + word("storage", i));
-  const name = (i) => [word("suite", i), word("server", i), word("persistence", i) + at(i), word("workload", i), word("fault", i), "s" + data.seed[i]].join("::");
+  const name = (i) => [word("suite", i), word("server", i), word("place", i), word("workload", i), word("fault", i), "s" + data.seed[i]].join("::");
   const FAILS = new Set(["broken", "inconclusive", "errored"]);
   const count = (n) => n.toLocaleString("en-US");
   const ms = (n) => (n == null ? "" : n >= 10000 ? (n / 1000).toFixed(1) + " s" : n >= 1000 ? (n / 1000).toFixed(2) + " s" : Math.round(n) + " ms");
@@ -84,7 +83,7 @@
   // The table: only the rows in sight exist.
   const COLUMNS = [
     ["verdict", "Verdict", (i) => el("span", { class: "chip v-" + data.verdict[i] }, data.verdict[i])],
-    ["server", "Server"], ["persistence", "Persistence", (i) => word("persistence", i) + at(i)], ["workload", "Workload"], ["fault", "Fault"],
+    ["server", "Server"], ["persistence", "Persistence", (i) => word("place", i)], ["workload", "Workload"], ["fault", "Fault"],
     ["lost", "Lost", (i) => el("span", { class: data.lost[i] ? "lossy" : "quiet" }, count(data.lost[i]))],
     ["acknowledged", "Written", (i) => count(data.acknowledged[i])], ["shape", "Shape"],
     ["window_ms", "Window", (i) => ms(data.window_ms[i])], ["duration_ms", "Took", (i) => ms(data.duration_ms[i])],
@@ -204,7 +203,7 @@
       kids.push(el("p", { class: "quiet" }, data.verdict[i] === "kept" && !data.lost[i] ? "Nothing was lost, so the page keeps the summary only; report.json has the whole record." : "The details of this trial are in report.json: the page holds those of the most telling trials only."));
     } else {
       if (trial.promise) kids.push(el("p", { class: "hint" }, `Promise “${trial.promise.id}”: ${trial.promise.sentence}. May lose ${trial.promise.allowed}. Source: ${trial.promise.source}.`));
-      if (trial.known) kids.push(el("p", { class: "hint" }, "Known: ", trial.known.cause + " ", trial.known.link ? el("a", { href: trial.known.link, rel: "noreferrer" }, trial.known.link) : null));
+      if (trial.known) kids.push(el("p", { class: "hint" }, "Known: ", trial.known.cause + " ", /^https?:\/\//i.test(trial.known.link) ? el("a", { href: trial.known.link, rel: "noreferrer" }, trial.known.link) : trial.known.link));
       if (trial.repro) kids.push(section("Run it again", el("pre", { class: "one" }, trial.repro), copy(trial.repro)));
       trial.epochs.forEach((epoch, number) => {
         kids.push(section(`Life ${number + 1}: ${epoch.death}`, timeline(epoch), el("dl", { class: "facts" }, ...[

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use outlast::engine::docker::{Docker, Pull, reap};
-use outlast::engine::{Address, Blueprint, Engine, Instance, Signal, Volume};
+use outlast::engine::{Address, Blueprint, Engine, Instance, Restart, Signal, Volume};
 use outlast::matrix::{Directive, Launch, StorageKind};
 use outlast::server::Build;
 
@@ -422,4 +422,31 @@ async fn an_image_that_nobody_has_is_unsupported_and_says_how_to_get_it() {
     let named = named.unwrap();
     assert_eq!((named.version, named.server), (local.version, local.server));
     assert_eq!(named.origin.kind, "image");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_restart_policy_brings_a_server_back_and_the_end_of_the_life_before_is_still_known() {
+    let Some(lab) = Lab::open("policy").await else { return };
+    let mut server = lab.engine.create(lab.blueprint()).await.unwrap();
+    server.start().await.unwrap();
+    set(&mut *server, "k").await;
+    server.supervise(Restart::Always).await.unwrap();
+    for (signal, code, number) in [(Signal::Kill, None, Some(9)), (Signal::Term, Some(0), None)] {
+        let before = server.pid();
+        server.signal(signal).await.unwrap();
+        let exit = server.exited(GRACE).await.unwrap().unwrap();
+        assert_eq!((exit.code, exit.signal), (code, number));
+        assert!(Restart::Always.wants(exit));
+        server.revived().await.unwrap();
+        assert_ne!(server.pid(), before);
+        assert!(has(&mut *server, "k").await);
+    }
+    // Exit code 0 is no failure: the container stays down until somebody starts it.
+    server.supervise(Restart::OnFailure).await.unwrap();
+    server.signal(Signal::Term).await.unwrap();
+    let exit = server.exited(GRACE).await.unwrap().unwrap();
+    assert_eq!((exit.code, Restart::OnFailure.wants(exit)), (Some(0), false));
+    server.start().await.unwrap();
+    assert!(has(&mut *server, "k").await);
+    lab.close(server).await;
 }

@@ -28,11 +28,8 @@ fn workload(kind: &str) -> Workload {
         pipeline: 4,
         writes: 120,
         value: 40,
-        ttl: None,
         keys: Some(12),
-        rate: None,
-        steady: false,
-        databases: 1,
+        ..Workload::default()
     }
 }
 
@@ -163,4 +160,40 @@ fn expired_values_that_come_back_are_seen_and_those_that_stay_away_are_no_loss()
     let back = run_steps(Lie::ResurrectsExpired, short, &steps, 1);
     assert_eq!(back.verdict, Verdict::Broken, "{back:#?}");
     assert!(anomalies(&back).contains(&Anomaly::Resurrected), "{back:#?}");
+}
+
+#[test]
+fn a_server_that_does_not_end_when_told_to_is_a_finding_and_its_data_is_judged_all_the_same() {
+    let steps = ["term 100ms", "start"];
+    let stubborn = run_steps(Lie::IgnoresTerm, workload("churn"), &steps, 1);
+    assert_eq!(stubborn.verdict, Verdict::Broken, "{stubborn:#?}");
+    assert_eq!(anomalies(&stubborn), BTreeSet::from([Anomaly::ShutdownRefused]), "{stubborn:#?}");
+    assert!(stubborn.message.contains("told to end, did not") && stubborn.message.contains("kept all"));
+    assert!(stubborn.epochs[0].exit.contains("after its grace had run out"), "{stubborn:#?}");
+    let honest = run_steps(Lie::Honest, workload("churn"), &steps, 1);
+    assert_eq!((honest.verdict, honest.anomalies.len()), (Verdict::Kept, 0), "{honest:#?}");
+    // A kill asks nobody.
+    let killed = run(Lie::IgnoresTerm, workload("churn"), 1);
+    assert_eq!((killed.verdict, killed.anomalies.len()), (Verdict::Kept, 0), "{killed:#?}");
+}
+
+#[test]
+fn exit_code_0_with_loss_is_a_false_success_and_a_kill_never_is() {
+    let ended = run_steps(Lie::LosesTail, workload("single"), &["term", "start"], 1);
+    assert_eq!(ended.verdict, Verdict::Broken);
+    assert!(anomalies(&ended).contains(&Anomaly::FalseSuccess), "{ended:#?}");
+    let killed = run_steps(Lie::LosesTail, workload("single"), &["kill", "start"], 1);
+    assert!(!anomalies(&killed).contains(&Anomaly::FalseSuccess), "{killed:#?}");
+    let honest = run_steps(Lie::Honest, workload("single"), &["term", "start"], 1);
+    assert_eq!((honest.verdict, honest.anomalies.len()), (Verdict::Kept, 0), "{honest:#?}");
+}
+
+#[test]
+fn a_start_that_shows_nothing_of_the_files_is_told_from_one_that_lost_a_part() {
+    let empty = run(Lie::LosesAll, workload("sessions"), 1);
+    assert!(anomalies(&empty).contains(&Anomaly::SilentEmptyStart), "{empty:#?}");
+    for part in [Lie::LosesTail, Lie::LosesHead, Lie::Honest] {
+        let record = run(part, workload("sessions"), 1);
+        assert!(!anomalies(&record).contains(&Anomaly::SilentEmptyStart), "{part:?}: {record:#?}");
+    }
 }

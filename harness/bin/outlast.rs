@@ -1,10 +1,11 @@
 //! The small command beside the test target: what can be run here, and what is left over.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use outlast::{doctor, janitor, report};
+use clap::{Parser, Subcommand, ValueEnum};
+use outlast::{doctor, janitor, report, schema};
 
 #[derive(Parser)]
 #[command(name = "outlast", version, about = "Helpers around `cargo test --test persistence`.")]
@@ -30,11 +31,26 @@ enum Command {
     },
     /// Remove what killed runs left behind: folders, processes, containers, volumes, local images.
     Clean,
+    /// Print the JSON Schema of matrix.toml (for editors) or of report.json (for whoever reads it).
+    Schema {
+        /// Of which file.
+        #[arg(value_enum)]
+        file: Described,
+    },
     /// Write the reports of a run again, from its journals.
     Report {
         /// The folder of a run below `reports/`.
         run: std::path::PathBuf,
     },
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, ValueEnum)]
+enum Described {
+    /// matrix.toml.
+    Matrix,
+    /// report.json.
+    Report,
 }
 
 fn main() -> ExitCode {
@@ -44,6 +60,7 @@ fn main() -> ExitCode {
         Command::Doctor { matrix } => doctor(&matrix),
         Command::Run { args } => outlast::main_with(std::iter::once("outlast run".into()).chain(args)),
         Command::Clean => clean(),
+        Command::Schema { file } => describe(file),
         Command::Report { run } => render(&run),
     }
 }
@@ -74,6 +91,20 @@ fn clean() -> ExitCode {
     let images = outlast::engine::docker::remove_local_images_blocking();
     println!("{} dead runs and {images} local images removed", dead.len());
     ExitCode::SUCCESS
+}
+
+fn describe(file: Described) -> ExitCode {
+    let schema = match file {
+        Described::Matrix => schema::matrix(),
+        Described::Report => schema::report(),
+    };
+    match std::io::stdout().write_all(schema::text(&schema).as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("failed to print the schema: {error}");
+            ExitCode::from(outlast::run::exit::LAB)
+        }
+    }
 }
 
 fn render(run: &Path) -> ExitCode {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 mod budget;
+mod ending;
 mod known;
 mod promise;
 pub mod table;
@@ -13,6 +14,7 @@ mod verdict;
 mod when;
 
 pub use budget::over_budget;
+pub use ending::{false_success, would_not_end};
 pub use known::apply_known;
 pub use promise::{Allow, Applied, promise};
 pub use verdict::{Judgement, judge};
@@ -55,6 +57,10 @@ pub struct Circumstances {
     pub fault_us: u64,
     /// The server left its data unsaved because an earlier attempt to save failed.
     pub save_failed: bool,
+    /// The server was told to end, did not, and was killed.
+    pub outlived: bool,
+    /// Why it may refuse to end: no promise covers a server whose directory is gone, for example.
+    pub excuse: Option<&'static str>,
 }
 
 /// How the server was made to die.

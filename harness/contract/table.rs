@@ -42,7 +42,7 @@ pub const ROWS: &[Row] = &[
         allow: |_| Allow::All,
         may_refuse: NEVER,
         suffix: false,
-        sentence: "a container that is made again without its volume starts empty",
+        sentence: "a server whose volume or data directory is taken away starts empty",
         source: "docs",
     },
     Row {
@@ -194,7 +194,7 @@ fn dying(facts: &Circumstances) -> Allow {
         let synced = facts.clean_exit || !is(facts, "appendfsync", "everysec");
         match facts.settled_us {
             _ if synced => Allow::Nothing,
-            Some(at_us) => Allow::Window(since(facts, at_us)),
+            Some(at_us) => Allow::Window(since(facts, at_us).min(EVERYSEC_WINDOW)),
             None => Allow::Window(EVERYSEC_WINDOW),
         }
     } else if facts.clean_exit && saves_at_exit(facts) {

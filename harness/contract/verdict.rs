@@ -56,7 +56,7 @@ pub fn judge(
         return broken(format!("{} expired keys are back", loss.expired_back));
     }
     if loss.baseline_back > 0 {
-        return broken(format!("{} keys are back that an earlier recovery showed gone", loss.baseline_back));
+        return broken(format!("{} keys hold what an earlier recovery showed gone", loss.baseline_back));
     }
     let summary = summary(loss, facts);
     if !within(applied.allow, loss, facts) {

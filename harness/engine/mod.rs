@@ -121,6 +121,29 @@ pub trait Instance {
         })
     }
 
+    /// The data directory, where it is a folder of this host.
+    fn data_folder(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// Kills every process of the place at once and from any thread; `None` where only the engine can.
+    fn killer(&self) -> Option<Killer> {
+        None
+    }
+
+    /// Puts the place under a supervisor that starts a server again which has ended by itself.
+    async fn supervise(&mut self, _restart: Restart) -> Result<(), EngineError> {
+        Err(EngineError::Unsupported {
+            reason: "this engine has no supervisor".into(),
+            remedy: "run it with OUTLAST_ENGINE=process or docker".into(),
+        })
+    }
+
+    /// Returns as soon as the supervisor has started the server again.
+    async fn revived(&mut self) -> Result<(), EngineError> {
+        self.start().await
+    }
+
     /// The last lines of the server's log.
     async fn log_tail(&mut self, lines: usize) -> Vec<String>;
 
@@ -139,6 +162,29 @@ pub enum Signal {
     Pause,
     /// SIGCONT, or the engine's thaw.
     Resume,
+    /// SIGABRT.
+    Abort,
+    /// SIGSEGV.
+    Segfault,
+}
+
+/// Kills every process of a place, without waiting for anything.
+pub type Killer = Box<dyn Fn() + Send>;
+
+/// When a supervisor starts a server again that has ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// Whatever the end was like.
+    Always,
+    /// Unless it ended with exit code 0.
+    OnFailure,
+}
+
+impl Restart {
+    /// Whether a server that ended like this is started again.
+    pub fn wants(self, exit: Exit) -> bool {
+        self == Self::Always || exit.code != Some(0)
+    }
 }
 
 /// What happens to the volume when a place is made again.

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::process::{Pid, Signal as Sig, kill_process, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal as Sig, kill_process, kill_process_group, prlimit};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::{
-    Address, Blueprint, DataFile, Engine, EngineError, Exit, Instance, Signal, Volume, conf_text, tail,
+    Address, Blueprint, DataFile, Engine, EngineError, Exit, Instance, Killer, Restart, Signal, Volume,
+    conf_text, tail,
 };
 use crate::matrix::{Directive, Launch, StorageKind};
 use crate::server::Build;
@@ -40,8 +41,8 @@ impl Engine for Process {
         if blueprint.storage != StorageKind::Bind {
             return Err(unsupported("this storage needs containers"));
         }
-        if blueprint.memory.is_some() {
-            return Err(unsupported("a memory limit needs containers"));
+        if blueprint.memory.is_some() && blueprint.launch == Launch::Shell {
+            return Err(unsupported("a memory limit behind a shell needs containers"));
         }
         let Some(binary) = blueprint.build.binary.clone() else {
             return Err(unsupported("the server is an image only"));
@@ -167,16 +168,27 @@ impl Place {
     fn path(&self, path: &str) -> PathBuf {
         self.data().join(path)
     }
+
+    /// Limits what the server may allocate, stacks included: beyond it `malloc` fails, and the server sees to its own
+    /// end. Address space would count what is reserved and never used.
+    fn limit_memory(&self, bytes: u64) -> Result<(), EngineError> {
+        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        prlimit(Some(self.leader()?), Resource::Data, limit)
+            .map(drop)
+            .map_err(|error| EngineError::failed("limit the server's memory", error))
+    }
 }
 
 #[async_trait(?Send)]
 impl Instance for Place {
     async fn start(&mut self) -> Result<(), EngineError> {
         let failed = |error| EngineError::failed(format!("start {}", self.binary.display()), error);
+        // A data directory that a fault took away is made again, as an operator would.
+        make_folder(&self.data())?;
         let child = self.command().and_then(|mut command| command.spawn()).map_err(failed)?;
         self.child = Some(child);
         self.last = None;
-        Ok(())
+        self.blueprint.memory.map_or(Ok(()), |bytes| self.limit_memory(bytes))
     }
 
     async fn signal(&mut self, signal: Signal) -> Result<(), EngineError> {
@@ -186,6 +198,8 @@ impl Instance for Place {
             Signal::Kill => kill_process_group(leader, Sig::KILL),
             Signal::Pause => kill_process_group(leader, Sig::STOP),
             Signal::Resume => kill_process_group(leader, Sig::CONT),
+            Signal::Abort => kill_process(leader, Sig::ABORT),
+            Signal::Segfault => kill_process(leader, Sig::SEGV),
         };
         match sent {
             // It died by itself in the meantime, which is what a caller of kill wants to see.
@@ -305,6 +319,22 @@ impl Instance for Place {
         Ok((output.status.success(), text.into_owned()))
     }
 
+    fn data_folder(&self) -> Option<PathBuf> {
+        Some(self.data())
+    }
+
+    fn killer(&self) -> Option<Killer> {
+        let leader = self.leader().ok()?;
+        Some(Box::new(move || {
+            let _ = kill_process_group(leader, Sig::KILL);
+        }))
+    }
+
+    /// The lab itself is the supervisor: it starts the server as soon as its end is seen.
+    async fn supervise(&mut self, _restart: Restart) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     async fn log_tail(&mut self, lines: usize) -> Vec<String> {
         File::open(self.log()).and_then(|mut file| tail(&mut file, lines)).unwrap_or_default()
     }
@@ -332,9 +362,14 @@ fn exit_of(status: ExitStatus) -> Exit {
 }
 
 fn walk(root: &Path, folder: &Path, files: &mut Vec<DataFile>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
+    let entries = match fs::read_dir(folder) {
+        // A server renames and removes while it lives, and a fault may take the folder away.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
-        let metadata = entry.metadata()?;
+        let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_dir() {
             walk(root, &entry.path(), files)?;
         } else {

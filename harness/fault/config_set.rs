@@ -22,6 +22,7 @@ impl Step for ConfigSet {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         let mut control = scene.control()?;
         for (name, value) in &self.pairs {
+            scene.knows(name)?;
             scene.note("step", &format!("CONFIG SET {name} {value}"));
             control
                 .ask::<()>(&["CONFIG", "SET", name, value])

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo, RedisResult, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::engine::Address;
-use crate::workload::{Command, driver};
+use crate::matrix::Login;
+use crate::workload::{Command, connection};
 
 /// Longest wait for one answer. A blocking save of a large data set is the slowest of them.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -34,7 +35,7 @@ pub enum Pulse {
 /// Asks once, within `limit`. A raw exchange: a client library would wrap it in a handshake.
 pub async fn ping(address: &Address, limit: Duration) -> Pulse {
     let asking = async {
-        let mut stream = driver::connect(address).await.ok()?;
+        let mut stream = connection::connect(address).await.ok()?;
         stream.write_all(b"PING\r\n").await.ok()?;
         let mut answer = [0; 64];
         let length = stream.read(&mut answer).await.ok()?;
@@ -48,9 +49,14 @@ pub async fn ping(address: &Address, limit: Duration) -> Pulse {
 }
 
 impl Control {
-    /// Connects to a server that answers.
-    pub async fn connect(address: &Address) -> RedisResult<Self> {
-        let client = Client::open(url(address))?;
+    /// Connects to a server that answers, and logs in.
+    pub async fn connect(address: &Address, login: Option<&Login>) -> RedisResult<Self> {
+        let mut info = url(address).as_str().into_connection_info()?;
+        if let Some(login) = login {
+            let settings = info.redis_settings().clone();
+            info = info.set_redis_settings(settings.set_username(&login.name).set_password(&login.password));
+        }
+        let client = Client::open(info)?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(ANSWER_LIMIT))
             .set_response_timeout(Some(ANSWER_LIMIT));

@@ -2,10 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::scene::{EXIT_LIMIT, Scene};
-use super::{Step, Trouble, Verb, nothing};
+use super::{Scene, Step, Trouble, Verb, nothing};
 use crate::contract::Death;
-use crate::engine::Signal;
 
 pub(super) const VERB: Verb = Verb {
     word: "kill",
@@ -20,9 +18,6 @@ struct Kill;
 impl Step for Kill {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         scene.strike("kill", Death::Kill).await?;
-        scene.instance.signal(Signal::Kill).await?;
-        scene.let_go();
-        let exit = scene.instance.exited(EXIT_LIMIT).await?;
-        scene.died(exit).await
+        scene.kill().await
     }
 }

@@ -10,18 +10,26 @@ use async_trait::async_trait;
 
 mod awaiting;
 mod backup;
+mod busy_script;
 mod check;
+mod chmod_dir;
 mod config_rewrite;
 mod config_set;
 pub mod control;
+mod crash;
 mod damage;
 mod during;
+mod file_events;
 mod kill;
+mod kill_after;
+mod kill_at;
+mod kill_on_file;
 mod oom;
 mod pause;
 pub mod policy;
 mod reconfigure;
 mod recreate;
+mod remove_dir;
 mod replica;
 mod restart;
 pub mod saves;
@@ -30,6 +38,8 @@ mod shutdown;
 mod stall_fsync;
 mod start;
 mod stop;
+pub mod storm;
+mod supervise;
 mod switch_server;
 mod term;
 mod wait;
@@ -45,6 +55,11 @@ pub trait Step: Send + Sync {
 
     /// Whether it is what people do when a server refuses to start: then the trial goes on after a refusal.
     fn mends(&self) -> bool {
+        false
+    }
+
+    /// Whether the step sees to the writes before its fault itself: as the first of a script it begins with the life.
+    fn begins_the_life(&self) -> bool {
         false
     }
 }
@@ -102,10 +117,13 @@ pub struct Verb {
 pub const VERBS: &[Verb] = &[
     awaiting::VERB,
     backup::BACKUP,
+    busy_script::VERB,
     check::AOF,
     check::RDB,
+    chmod_dir::VERB,
     config_rewrite::VERB,
     config_set::VERB,
+    crash::VERB,
     damage::drop::DROP,
     damage::duplicate::VERB,
     during::VERB,
@@ -114,10 +132,14 @@ pub const VERBS: &[Verb] = &[
     damage::garble::VERB,
     kill::VERB,
     damage::lengthen::VERB,
+    kill_after::VERB,
+    kill_at::VERB,
+    kill_on_file::VERB,
     oom::VERB,
     pause::PAUSE,
     reconfigure::VERB,
     recreate::VERB,
+    remove_dir::VERB,
     replica::VERB,
     restart::VERB,
     backup::RESTORE,
@@ -127,6 +149,7 @@ pub const VERBS: &[Verb] = &[
     start::VERB,
     stop::VERB,
     switch_server::VERB,
+    supervise::VERB,
     term::VERB,
     damage::truncate::VERB,
     wait::VERB,
@@ -185,6 +208,15 @@ fn choice<'a>(args: &[&str], choices: &[&'a str], optional: bool) -> Result<&'a 
         [] => Err(Mistake::new("", format!("one of {} is missing", choices.join(", ")), choices)),
         [_, extra, ..] => Err(Mistake::new(extra, format!("`{extra}` is one word too many"), &[])),
     }
+}
+
+/// A count of at least one; `_` may stand between digits.
+fn count<N: std::str::FromStr + PartialEq + From<u8>>(word: &str, what: &str) -> Result<N, Mistake> {
+    word.replace('_', "")
+        .parse()
+        .ok()
+        .filter(|number| *number != N::from(0))
+        .ok_or_else(|| Mistake::new(word, format!("`{word}` is no count of {what}"), &[]))
 }
 
 /// No word at all.

@@ -25,6 +25,7 @@ impl Step for Reconfigure {
 
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         for (name, value) in &self.pairs {
+            scene.knows(name)?;
             scene.note("step", &format!("config file: {name} {value}"));
             scene.set_directive(name, value);
         }

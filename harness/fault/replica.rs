@@ -32,11 +32,15 @@ impl Step for Replica {
         let folder = scene.plan.folder.join("r");
         std::fs::create_dir_all(&folder)
             .map_err(|error| Trouble::Lab(format!("failed to create {}: {error}", folder.display())))?;
+        let mut directives = vec![line("save", ""), line("replicaof", &format!("127.0.0.1 {port}"))];
+        if let Some(login) = &scene.plan.workload.user {
+            directives.extend([line("masteruser", &login.name), line("masterauth", &login.password)]);
+        }
         let blueprint = Blueprint {
             id: format!("{}-r", scene.plan.id),
             folder,
             build: scene.plan.build.clone(),
-            directives: vec![line("save", ""), line("replicaof", &format!("127.0.0.1 {port}"))],
+            directives,
             storage: scene.plan.storage.kind,
             launch: Launch::Direct,
             memory: None,
@@ -51,7 +55,7 @@ impl Step for Replica {
             in_time(limit)?;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let mut control = Control::connect(&address).await.map_err(lab("connect to the replica"))?;
+        let mut control = Control::connect(&address, None).await.map_err(lab("connect to the replica"))?;
         loop {
             let info = control.info("replication").await.map_err(lab("read INFO replication"))?;
             if info.get("master_link_status").is_some_and(|status| status == "up") {
@@ -62,6 +66,7 @@ impl Step for Replica {
         }
         scene.freeze_attached(Signal::Pause).await?;
         scene.note("step", "a replica is attached and frozen");
+        scene.draft.excuse = Some("a replica lags");
         // The lag has to be real: more is written than the replica ever read.
         scene.write(scene.plan.workload.writes / 10 + 1).await
     }

@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout;
+mod aim;
+mod ending;
 
 use super::control::{Control, Pulse, ping};
 use super::saves::Saves;
+use super::storm::{Ended, Storm};
 use super::{Trouble, lab};
 use crate::contract::{Damage, Death};
-use crate::engine::{Blueprint, DataFile, Engine, Exit, Instance, Signal};
-use crate::matrix::Directive;
+use crate::engine::{Blueprint, DataFile, Engine, Exit, Instance, Restart, Signal};
+use crate::matrix::{Directive, Login, Workload};
 use crate::oracle::History;
 use crate::plan::Plan;
 use crate::record::Event;
 use crate::workload::driver::{Done, Driver, Stalled};
 use crate::workload::ledger::Ledger;
-use crate::workload::{make, mix};
+use crate::workload::{self, make, mix, preload};
 
 /// Longest wait for a server to end by itself.
 pub const EXIT_LIMIT: Duration = Duration::from_secs(30);
@@ -31,6 +33,9 @@ const WRITE_LIMIT: Duration = Duration::from_secs(60);
 const LOOK_LIMIT: Duration = Duration::from_millis(500);
 /// Longest wait for writers to notice that their server is gone.
 const WRITERS_LIMIT: Duration = Duration::from_secs(2);
+
+/// The directive that makes a user: one of the few that stand in a file more than once, line by line.
+const USER: &str = "user";
 
 /// A stretch of a server's life that a fault can be aimed at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,10 +112,18 @@ pub struct Draft {
     pub restored: Option<(u64, Option<u64>)>,
     /// When the server last said that no fsync was in flight: what it had acknowledged by then is written.
     pub settled_us: Option<u64>,
+    /// The server was told to end and did not, so that it had to be killed.
+    pub outlived: bool,
+    /// Why it may refuse to end.
+    pub excuse: Option<&'static str>,
+    /// The fault itself keeps writes away: that none is near it is no lack of pressure.
+    pub muted: bool,
     /// Acknowledged in this epoch when the fault struck.
     pub acked_before_fault: u64,
     /// What the writers had done in the end.
     pub done: Option<Done>,
+    /// What of a storm had ended when the fault struck.
+    pub storm: Option<Ended>,
     /// How long they wrote.
     pub wrote_for: Duration,
     /// The files of the dead server, just before it was started again.
@@ -173,9 +186,11 @@ pub struct Scene {
     driver: Option<Driver>,
     control: Option<Control>,
     saves: Option<Saves>,
+    storm: Option<Storm>,
     attached: Vec<Box<dyn Instance>>,
     held: Vec<nix::unistd::Pid>,
     paused: bool,
+    supervisor: Option<Restart>,
 }
 
 impl Scene {
@@ -183,14 +198,9 @@ impl Scene {
     pub async fn new(plan: Arc<Plan>, engine: Arc<dyn Engine>, began: Instant) -> Result<Self, Trouble> {
         let workload = make(&plan.workload, plan.seed)
             .ok_or_else(|| Trouble::Lab(format!("unknown workload kind {}", plan.workload.kind)))?;
-        let directives = plan.directives();
-        let unknown = directives.iter().find(|line| !plan.build.knows(&line.name));
-        if let Some(line) = unknown {
-            return Err(Trouble::Unsupported {
-                reason: format!("{} does not know the directive {}", plan.build.version, line.name),
-                remedy: "list the servers that know it under `servers` of the policy".into(),
-            });
-        }
+        let mut directives = plan.directives();
+        directives.iter().try_for_each(|line| knows(&plan, &line.name))?;
+        directives.extend(plan.workload.user.iter().flat_map(login_lines));
         let blueprint = Blueprint {
             id: plan.id.clone(),
             folder: plan.folder.clone(),
@@ -202,7 +212,7 @@ impl Scene {
             tcp: plan.fault.steps.iter().any(|step| step.starts_with("replica")),
         };
         let instance = engine.create(blueprint).await?;
-        let ledger = Ledger::new(workload, plan.workload.connections);
+        let ledger = Ledger::new(workload, workload::lanes(&plan.workload));
         Ok(Self {
             running: directives.clone(),
             directives,
@@ -219,9 +229,11 @@ impl Scene {
             driver: None,
             control: None,
             saves: None,
+            storm: None,
             attached: Vec::new(),
             held: Vec::new(),
             paused: false,
+            supervisor: None,
         })
     }
 
@@ -246,24 +258,71 @@ impl Scene {
         self.control.clone().ok_or_else(|| Trouble::Lab("this step needs a running server".into()))
     }
 
+    /// Writes what comes before the fault: so many ops, or for so long.
+    pub async fn press(&mut self) -> Result<(), Trouble> {
+        let Some(duration) = self.plan.workload.duration else {
+            return self.write(self.plan.workload.writes).await;
+        };
+        let driver = self.writers().await?;
+        driver.last(duration).await;
+        // At least one write, and an explanation where there is none.
+        self.write(1).await
+    }
+
     /// Writes `more` acknowledged ops; the writers go on until the server dies.
     pub async fn write(&mut self, more: u32) -> Result<(), Trouble> {
         let more = u64::from(more);
         let roll = mix(self.plan.seed, u16::MAX, self.events.len() as u32);
         let target = more + roll % (more / 8 + 1);
+        let driver = self.writers().await?;
+        let reached = driver.reach(driver.acked() + target, WRITE_LIMIT).await;
+        if let Err(stalled) = reached {
+            return Err(self.explain(&stalled).await);
+        }
+        match &self.storm {
+            Some(storm) => storm.gather(PHASE_LIMIT).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The writers of this life; they begin with the first call.
+    async fn writers(&mut self) -> Result<&Driver, Trouble> {
         if self.driver.is_none() {
-            let driver =
-                Driver::start(&self.instance.address(), &self.plan.workload, self.began, &mut self.ledger)
-                    .await
-                    .map_err(|error| Trouble::Lab(format!("failed to connect the writers: {error}")))?;
+            self.preload().await?;
+            let plan = self.plan.clone();
+            let driver = self.drive(&plan.workload, 0..plan.workload.connections).await?;
             self.note("writes", &format!("{} connections", self.plan.workload.connections));
+            if self.plan.workload.storm {
+                let rewrites = self.config.get("appendonly").is_some_and(|value| value == "yes");
+                self.storm = Some(Storm::begin(self.control()?, rewrites));
+            }
             self.driver = Some(driver);
         }
-        let driver = self.driver.as_ref().expect("a driver was just made");
-        match driver.reach(driver.acked() + target, WRITE_LIMIT).await {
+        Ok(self.driver.as_ref().expect("a driver was just made"))
+    }
+
+    /// Writes the keys that are there before the pressure begins, once.
+    async fn preload(&mut self) -> Result<(), Trouble> {
+        let lanes = self.plan.workload.connections..self.ledger.lanes();
+        if self.ledger.lanes[usize::from(lanes.start)..].iter().all(|lane| lane.ops() > 0) {
+            return Ok(());
+        }
+        let shape = preload::load_shape(&self.plan.workload);
+        let driver = self.drive(&shape, lanes).await?;
+        let limit = WRITE_LIMIT + preload::patience(&self.plan.workload);
+        let reached = driver.reach(u64::from(shape.writes), limit).await;
+        let done = driver.finish(&mut self.ledger, WRITERS_LIMIT).await;
+        self.note("writes", &format!("{} keys before the pressure", done.acked));
+        match reached {
             Ok(()) => Ok(()),
             Err(stalled) => Err(self.explain(&stalled).await),
         }
+    }
+
+    async fn drive(&mut self, spec: &Workload, lanes: std::ops::Range<u16>) -> Result<Driver, Trouble> {
+        Driver::start(&self.instance.address(), spec, self.began, &mut self.ledger, lanes)
+            .await
+            .map_err(|error| Trouble::Lab(format!("failed to connect the writers: {error}")))
     }
 
     /// Why writes stalled: a server that ends by itself or refuses writes is the lab's trouble (a full disk, say), a
@@ -297,32 +356,35 @@ impl Scene {
             let roll = mix(self.plan.seed, u16::MAX - 1, self.events.len() as u32);
             tokio::time::sleep(Duration::from_micros(roll % 4_000)).await;
         }
+        self.look_at_fsync().await;
+        let acked = self.driver.as_ref().map_or(0, Driver::acked);
+        self.mark(words, death, self.now_us(), acked);
+        Ok(())
+    }
+
+    /// Puts down that a fault struck at `fault_us`, after `acked` acknowledgements of this life.
+    fn mark(&mut self, words: &str, death: Death, fault_us: u64, acked: u64) {
         if self.draft.deaths.is_empty() {
             self.draft.config = self.config.clone();
-            self.draft.acked_before_fault = self.driver.as_ref().map_or(0, Driver::acked);
+            self.draft.acked_before_fault = acked;
+            self.draft.storm = self.storm.as_ref().map(Storm::ended);
         }
         if let Some(saves) = &self.saves {
             self.draft.saved_until_us = saves.saved_until_us();
             self.draft.save_failed = saves.failed();
         }
-        self.look_at_fsync().await;
         self.note("fault", words);
-        let fault_us = self.now_us();
         self.draft.deaths.push(DeathFact { words: words.into(), death, fault_us, exit: None });
-        Ok(())
     }
 
     /// Asks whether an fsync is in flight. Without one, everything that was acknowledged before the question has been
     /// written: a write is postponed only while an fsync is pending, and only the thread that answers begins one.
     pub async fn look_at_fsync(&mut self) {
-        let everysec = self.config.get("appendfsync").is_some_and(|value| value == "everysec")
-            && self.config.get("appendonly").is_some_and(|value| value == "yes");
-        let (true, false, Some(mut control)) = (everysec, self.paused, self.control.clone()) else { return };
-        let asked_us = self.now_us();
-        let answer = timeout(LOOK_LIMIT, control.info("persistence")).await;
-        let idle =
-            matches!(&answer, Ok(Ok(info)) if info.get("aof_pending_bio_fsync").is_some_and(|n| n == "0"));
-        self.draft.settled_us = idle.then_some(asked_us);
+        if let Some(look) = self.look() {
+            let settled_us = look.once().await;
+            // An earlier look stays true: what it found written has not gone from the file.
+            self.draft.settled_us = settled_us.or(self.draft.settled_us);
+        }
     }
 
     /// Acknowledgements up to here are in a completed snapshot of this life.
@@ -332,8 +394,10 @@ impl Scene {
 
     /// Notes how the server ended, and collects the writers. `None` means that it lives on past the limit.
     pub async fn died(&mut self, exit: Option<Exit>) -> Result<(), Trouble> {
-        let Some(exit) = exit else {
-            return Err(Trouble::Lab(format!("the server was still alive after {EXIT_LIMIT:?}")));
+        let told = self.draft.deaths.last().map(|fact| fact.death);
+        let exit = match exit {
+            Some(exit) => exit,
+            None => self.put_down().await?,
         };
         self.note("exit", &describe(exit));
         if let Some(fact) = self.draft.deaths.last_mut() {
@@ -341,6 +405,7 @@ impl Scene {
         }
         self.control = None;
         self.saves = None;
+        self.storm = None;
         self.paused = false;
         for mut other in std::mem::take(&mut self.attached) {
             other.remove().await?;
@@ -349,7 +414,7 @@ impl Scene {
             self.draft.wrote_for = driver.elapsed();
             self.draft.done = Some(driver.finish(&mut self.ledger, WRITERS_LIMIT).await);
         }
-        Ok(())
+        self.revive(told, exit).await
     }
 
     /// Looks at the dead server's files, once per start.
@@ -418,7 +483,10 @@ impl Scene {
         match &recovery {
             Recovery::Ready { ms } => {
                 let ms = *ms;
-                self.control = Some(Control::connect(&address).await.map_err(lab("connect to the server"))?);
+                let login = self.plan.workload.user.as_ref();
+                let control =
+                    Control::connect(&address, login).await.map_err(lab("connect to the server"))?;
+                self.control = Some(control);
                 self.note("ready", &format!("answers after {ms:.0} ms"));
                 self.running = self.directives.clone();
                 self.read_config().await?;
@@ -442,6 +510,11 @@ impl Scene {
         Ok(())
     }
 
+    /// Whether the server knows a directive: one that does not would refuse to start.
+    pub fn knows(&self, directive: &str) -> Result<(), Trouble> {
+        knows(&self.plan, directive)
+    }
+
     /// Changes the config file of the next start, in memory.
     pub fn set_directive(&mut self, name: &str, value: &str) {
         self.directives.retain(|line| line.name != name);
@@ -461,7 +534,7 @@ impl Scene {
             }
         }
         let mut seen = std::collections::BTreeSet::new();
-        self.directives.retain(|line| seen.insert(line.name.clone()));
+        self.directives.retain(|line| line.name == USER || seen.insert(line.name.clone()));
         for name in ["appendonly", "save"] {
             if let (false, Some(value)) = (seen.contains(name), self.config.get(name)) {
                 self.directives.push(Directive { name: name.into(), value: value.clone() });
@@ -524,7 +597,9 @@ impl Scene {
             let _ = self.instance.signal(Signal::Kill).await;
             self.let_go();
         }
+        super::chmod_dir::give_back(self);
         self.saves = None;
+        self.storm = None;
         self.control = None;
         if let Some(driver) = self.driver.take() {
             driver.finish(&mut self.ledger, Duration::ZERO).await;
@@ -540,6 +615,25 @@ impl Scene {
     pub fn sent(&self) -> u64 {
         (0..self.ledger.lanes()).map(|lane| u64::from(self.ledger.span(lane).end)).sum()
     }
+}
+
+/// Lines that make a user, beside whom the server's own one may say no more than who is there.
+fn login_lines(login: &Login) -> [Directive; 2] {
+    let line = |value: String| Directive { name: USER.into(), value };
+    [
+        line("default on nopass resetkeys resetchannels -@all +ping +auth +hello".into()),
+        line(format!("{} on >{} ~* &* +@all", login.name, login.password)),
+    ]
+}
+
+fn knows(plan: &Plan, directive: &str) -> Result<(), Trouble> {
+    if plan.build.knows(directive) {
+        return Ok(());
+    }
+    Err(Trouble::Unsupported {
+        reason: format!("{} does not know the directive {directive}", plan.build.version),
+        remedy: "list the servers that know it under `servers` of the policy".into(),
+    })
 }
 
 /// An exit in words.

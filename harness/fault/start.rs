@@ -16,6 +16,9 @@ struct Start;
 #[async_trait(?Send)]
 impl Step for Start {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
+        if scene.was_restarted() {
+            return Ok(());
+        }
         scene.before_start().await?;
         scene.instance.start().await?;
         scene.recover().await

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Mistake, Scene, Step, Trouble, Verb};
+use super::{Mistake, Scene, Step, Trouble, Verb, count};
 
 pub(super) const VERB: Verb = Verb {
     word: "write",
@@ -10,10 +10,7 @@ pub(super) const VERB: Verb = Verb {
     about: "Waits for N more acknowledged writes; writers go on until the server dies.",
     parse: |args| {
         let [word] = args else { return Err(Mistake::new("", "one count is needed", &[])) };
-        match word.replace('_', "").parse() {
-            Ok(0) | Err(_) => Err(Mistake::new(word, format!("`{word}` is no count of writes"), &[])),
-            Ok(writes) => Ok(Box::new(Write { writes })),
-        }
+        Ok(Box::new(Write { writes: count(word, "writes")? }))
     },
 };
 

@@ -35,7 +35,7 @@ pub fn parse(text: &str) -> Result<Vec<Directive>, BadLine> {
             value
         };
         // Where things are is Outlast's business; a file written for production names its own places.
-        if !super::axes::OWNED.contains(&name.as_str()) {
+        if !super::directive::OWNED.contains(&name.as_str()) {
             directives.push(Directive { name, value: value.into() });
         }
     }

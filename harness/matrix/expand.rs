@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::sheet::Notes;
-use super::{Case, Directive, Matrix, Persistence, StorageKind, When};
+use super::{Case, Directive, Fault, Matrix, Persistence, Storage, StorageKind, Suite, When};
 use crate::glob;
 
 impl Matrix {
@@ -58,11 +58,8 @@ impl Matrix {
         let policy = &self.persistences[usize::from(case.persistence)];
         let server = &self.servers[usize::from(case.server)];
         let storage = &self.storages[usize::from(case.storage)];
-        let can = engine.is_none_or(|engine| {
-            (fault.engines.is_empty() || fault.engines.iter().any(|able| able == engine))
-                && (engine == "docker" || storage.kind == StorageKind::Bind)
-        });
-        can && fault.needs.iter().all(|need| has(policy, need))
+        engine.is_none_or(|engine| can(fault, engine) && holds(storage, engine))
+            && fault.needs.iter().all(|need| has(policy, need))
             && (policy.servers.is_empty()
                 || policy.servers.iter().any(|pattern| glob::matches(pattern, &server.name)))
             && !self.rules.iter().any(|rule| self.is_about(&rule.when, case, engine))
@@ -88,7 +85,8 @@ impl Matrix {
                 .all(|(name, patterns)| lines.get(name).is_some_and(|value| any(patterns, value)))
     }
 
-    /// A suite without a case is a mistake, and so is a fault in it that no policy of it has what it needs.
+    /// A suite without a case is a mistake, on the file's own engine too, and so is a fault in it whose needs no policy
+    /// of it meets.
     pub(super) fn check_suite(&self, suite: u16, span: Range<usize>, notes: &Notes) {
         let picks = &self.suites[usize::from(suite)];
         for &fault in &picks.faults {
@@ -105,12 +103,46 @@ impl Matrix {
                 notes.add(span.clone(), message, Some(format!("leave it out with \"!{name}\"")));
             }
         }
-        let empty = !self.cases(None).any(|case| case.suite == suite);
-        if empty {
+        let none = |engine| !self.cases(engine).any(|case| case.suite == suite);
+        let engine = self.run.engine.as_deref().filter(|engine| *engine != "auto");
+        if none(None) {
             let help = "every combination is ruled out by `needs`, `servers`, `engines` or a [[rule]]";
             notes.add(span, format!("suite `{}` is empty", picks.name), Some(help.into()));
+        } else if let Some(engine) = engine
+            && none(Some(engine))
+        {
+            let message =
+                format!("suite `{}` is empty on engine `{engine}`, which [run] asks for", picks.name);
+            let unable = self.unable(picks, engine).join(", ");
+            let help = format!("{unable} cannot be had there: say engine = \"auto\", or leave the suite out");
+            notes.add(span, message, Some(help));
         }
     }
+
+    /// Faults and storages of a suite that an engine has not.
+    fn unable(&self, picks: &Suite, engine: &str) -> Vec<String> {
+        let faults = picks.faults.iter().map(|&at| &self.faults[usize::from(at)]);
+        let storages = picks.storages.iter().map(|&at| &self.storages[usize::from(at)]);
+        faults
+            .filter(|fault| !can(fault, engine))
+            .map(|fault| format!("fault `{}`", fault.name))
+            .chain(
+                storages
+                    .filter(|storage| !holds(storage, engine))
+                    .map(|storage| format!("storage `{}`", storage.name)),
+            )
+            .collect()
+    }
+}
+
+/// Whether an engine can do a fault.
+fn can(fault: &Fault, engine: &str) -> bool {
+    fault.engines.is_empty() || fault.engines.iter().any(|able| able == engine)
+}
+
+/// Whether an engine has a storage.
+fn holds(storage: &Storage, engine: &str) -> bool {
+    engine == "docker" || storage.kind == StorageKind::Bind
 }
 
 impl Persistence {

@@ -8,21 +8,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use toml::de::DeTable;
-
 mod axes;
 pub mod conf;
 mod diagnose;
+pub mod directive;
 mod expand;
+pub mod keys;
 mod name;
+mod read;
 mod sheet;
 mod suites;
 pub mod value;
+pub mod workload;
 
 pub use diagnose::{Mistake, Mistakes};
-
-use axes::Axes;
-use sheet::{Notes, Sheet};
+pub use read::parse;
 
 /// A matrix without mistakes. Every axis is sorted as in the file; a [`Case`]
 /// points into these lists by position.
@@ -165,7 +165,7 @@ pub struct Storage {
 }
 
 /// `[workload.NAME]`: what is written, by how many connections, how fast.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Workload {
     /// Name of the axis value.
     pub name: String,
@@ -189,12 +189,51 @@ pub struct Workload {
     pub steady: bool,
     /// Logical databases that the connections are dealt to in turn.
     pub databases: u16,
+    /// Whether writers send on schedule and read the answers when they come; else a batch waits for its answers.
+    pub open: bool,
+    /// How long is written before the fault strikes, instead of a number of writes.
+    pub duration: Option<Duration>,
+    /// Plain keys that are there before the pressure begins.
+    pub preload: u32,
+    /// Whether rewrites and snapshots follow one another while writers write.
+    pub storm: bool,
+    /// Kinds of workload by weight, for the kind `mixed`.
+    pub mix: Vec<(String, u32)>,
+    /// Version of the protocol that the writers speak, where it is not the server's own default.
+    pub resp: Option<u8>,
+    /// Who the writers and the control connection log in as.
+    pub user: Option<Login>,
 }
 
 impl Workload {
     /// The logical database that a connection works in.
     pub fn database(&self, lane: u16) -> u16 {
         lane % self.databases.max(1)
+    }
+}
+
+/// A name and a password; only the name is ever shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Name of the user.
+    pub name: String,
+    /// Password.
+    pub password: String,
+}
+
+impl Login {
+    /// What stands in a report in place of the password.
+    pub const MASK: &'static str = "***";
+
+    /// A text without the password.
+    pub fn mask(&self, text: &str) -> String {
+        text.replace(&self.password, Self::MASK)
+    }
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}:{}", self.name, Self::MASK)
     }
 }
 
@@ -226,8 +265,10 @@ pub struct Fault {
     pub needs: Vec<String>,
     /// Engines that can do this: empty means all. Cases on another are left out of the matrix.
     pub engines: Vec<String>,
-    /// Memory limit of the container in bytes.
+    /// Memory limit of the server in bytes: of its container, or what its process may allocate.
     pub memory: Option<u64>,
+    /// How often the script is played, one time after the other; 0 means once.
+    pub repeat: u32,
 }
 
 /// `[[suite]]`: a product of chosen axis values.
@@ -365,87 +406,4 @@ pub struct StepMistake {
 pub fn load(path: &Path, profile: Option<&str>, vocabulary: &Vocabulary<'_>) -> Result<Matrix, Mistakes> {
     let text = std::fs::read_to_string(path).map_err(|error| Mistakes::unreadable(path, &error))?;
     parse(&text, path, profile, vocabulary)
-}
-
-/// Parses the text of a matrix file; `path` is for messages and for paths in it.
-pub fn parse(
-    text: &str,
-    path: &Path,
-    profile: Option<&str>,
-    vocabulary: &Vocabulary<'_>,
-) -> Result<Matrix, Mistakes> {
-    let notes = Notes::default();
-    let (root, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        notes.add(error.span().unwrap_or(0..0), error.message(), None);
-    }
-    // What a syntax error leaves of the tables would only be told as further mistakes that are none.
-    let matrix = if errors.is_empty() {
-        resolve(&Sheet::new(root.get_ref(), 0..0, &notes), text, path, profile, vocabulary, &notes)
-    } else {
-        Matrix::default()
-    };
-    let list = notes.into_list();
-    if list.is_empty() { Ok(matrix) } else { Err(Mistakes { path: path.into(), text: text.into(), list }) }
-}
-
-fn resolve(
-    root: &Sheet<'_, '_>,
-    text: &str,
-    path: &Path,
-    profile: Option<&str>,
-    vocabulary: &Vocabulary<'_>,
-    notes: &Notes,
-) -> Matrix {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let axes = Axes { notes, folder, vocabulary };
-    let run = root.table("run").map(|sheet| run(&sheet, folder)).unwrap_or_default();
-    let profile = profile.or(run.profile.as_deref()).unwrap_or("default").to_owned();
-    let mut matrix = Matrix {
-        file: path.into(),
-        digest: blake3::hash(text.as_bytes()).to_hex().to_string(),
-        run,
-        servers: axes.servers(root),
-        persistences: axes.persistences(root),
-        storages: axes.storages(root),
-        workloads: axes.workloads(root),
-        faults: axes.faults(root),
-        suites: Vec::new(),
-        rules: suites::rules(root, notes),
-        contracts: suites::contracts(root, notes),
-        budgets: suites::budgets(root, notes),
-        known: suites::known(root, notes),
-    };
-    let (suites, spans): (Vec<_>, Vec<_>) =
-        suites::suites(root, &matrix, &profile, notes).into_iter().unzip();
-    matrix.suites = suites;
-    root.end();
-    if root.value("suite").is_none() {
-        notes.add(
-            0..0,
-            "there is no [[suite]]",
-            Some("a suite picks from the axes; see docs/matrix.md".into()),
-        );
-    }
-    for (suite, span) in (0..).zip(spans) {
-        matrix.check_suite(suite, span, notes);
-    }
-    matrix
-}
-
-fn run(sheet: &Sheet<'_, '_>, folder: &Path) -> Run {
-    let word = |key, words| sheet.word(key, words).map(str::to_owned);
-    let run = Run {
-        engine: word("engine", &["auto", "docker", "process"]),
-        pull: word("pull", &["missing", "never", "always"]),
-        profile: word("profile", &suites::PROFILES),
-        reports: sheet.string("reports").map(|path| folder.join(path)),
-        test_threads: sheet.count("test-threads", 1).and_then(|count| usize::try_from(count).ok()),
-        attempts: sheet.count("attempts", 1).and_then(|count| u32::try_from(count).ok()),
-        inconclusive: word("inconclusive", &["fail", "warn"]),
-        trial_timeout: sheet.duration("trial-timeout"),
-        ready_timeout: sheet.duration("ready-timeout"),
-    };
-    sheet.end();
-    run
 }

@@ -3,10 +3,15 @@
 use super::{Case, Matrix, StorageKind};
 
 impl Matrix {
+    /// The storage that suites take and names leave out: the first plain folder.
+    pub(super) fn plain_storage(&self) -> Option<usize> {
+        self.storages.iter().position(|storage| storage.kind == StorageKind::Bind)
+    }
+
     /// `suite::server::persistence[@storage]::workload::fault::s<seed>`; a plain folder is not named.
     pub fn name(&self, case: Case) -> String {
-        let storage = &self.storages[usize::from(case.storage)];
-        let at = if storage.kind == StorageKind::Bind { [""; 2] } else { ["@", &storage.name] };
+        let plain = self.plain_storage() == Some(usize::from(case.storage));
+        let at = if plain { [""; 2] } else { ["@", &self.storages[usize::from(case.storage)].name] };
         format!(
             "{}::{}::{}{}{}::{}::{}::s{}",
             self.suites[usize::from(case.suite)].name,
@@ -30,9 +35,10 @@ impl Matrix {
         let picks = &self.suites[suite];
         let server = among(&picks.servers, |at| self.servers[at].name == server)?;
         let persistence = among(&picks.persistences, |at| self.persistences[at].name == policy)?;
+        let plain = self.plain_storage();
         let storage = among(&picks.storages, |at| match storage {
-            Some(name) => self.storages[at].name == name && self.storages[at].kind != StorageKind::Bind,
-            None => self.storages[at].kind == StorageKind::Bind,
+            Some(name) => self.storages[at].name == name && plain != Some(at),
+            None => plain == Some(at),
         })?;
         let workload = among(&picks.workloads, |at| self.workloads[at].name == workload)?;
         let fault = among(&picks.faults, |at| self.faults[at].name == fault)?;

@@ -2,43 +2,41 @@
 
 use std::ops::Range;
 
+use super::axes::{check_name, patterns};
 use super::diagnose::nearest;
-use super::sheet::{Notes, Sheet, integer, strings};
-use super::{Budget, Known, Matrix, Override, Rule, StorageKind, Suite, When};
+use super::keys::{AXES, PROFILES};
+use super::sheet::{Notes, Sheet};
+use super::{Budget, Known, Matrix, Override, Rule, Suite, When, directive};
 use crate::glob;
 
-/// Profiles, from the smallest to the largest.
-pub const PROFILES: [&str; 3] = ["quick", "default", "full"];
+/// A suite as it was read.
+pub struct Read {
+    /// What it picks.
+    pub suite: Suite,
+    /// Where it stands.
+    pub span: Range<usize>,
+    /// Whether it has no mistake in it.
+    pub sound: bool,
+    /// Whether it runs in the chosen profile.
+    pub chosen: bool,
+}
 
-/// Keys of `when` that name an axis; every other key is a directive of the effective configuration.
-const AXES: [&str; 7] = ["suite", "server", "persistence", "storage", "workload", "fault", "engine"];
-
-/// `[[suite]]` entries that run in `profile`, with where each one stands.
-pub fn suites(
-    root: &Sheet<'_, '_>,
-    matrix: &Matrix,
-    profile: &str,
-    notes: &Notes,
-) -> Vec<(Suite, Range<usize>)> {
+/// `[[suite]]`, every one.
+pub fn suites(root: &Sheet<'_, '_>, matrix: &Matrix, profile: &str, notes: &Notes) -> Vec<Read> {
     let rank = |word: &str| PROFILES.iter().position(|profile| *profile == word).unwrap_or(1);
-    let mut suites: Vec<(Suite, Range<usize>)> = Vec::new();
-    let mut names: Vec<String> = Vec::new();
+    let mut suites: Vec<Read> = Vec::new();
     for sheet in root.tables("suite") {
+        let mistakes = notes.count();
         let name = sheet.required("name");
-        let span = sheet.value("name").map_or(sheet.span.clone(), |value| value.span());
-        if names.contains(&name) {
+        let span = sheet.span_of("name");
+        if suites.iter().any(|other| other.suite.name == name) {
             notes.add(span.clone(), format!("there are two suites `{name}`"), None);
         }
-        if name.contains("::") || name.contains(char::is_whitespace) {
-            notes.add(
-                span.clone(),
-                format!("`{name}` cannot be a name"),
-                Some("no blanks and no `::`".into()),
-            );
+        if sheet.value("name").is_some() {
+            check_name(&name, span.clone(), notes);
         }
-        names.push(name.clone());
         let pick = |key, axis: Vec<&str>| pick(&sheet, key, &axis, notes);
-        let plain = matrix.storages.iter().position(|storage| storage.kind == StorageKind::Bind).unwrap_or(0);
+        let plain = matrix.plain_storage().unwrap_or(0);
         let suite = Suite {
             servers: pick("server", matrix.servers.iter().map(|value| value.name.as_str()).collect()),
             persistences: pick(
@@ -52,15 +50,14 @@ pub fn suites(
             },
             workloads: pick("workload", matrix.workloads.iter().map(|value| value.name.as_str()).collect()),
             faults: pick("fault", matrix.faults.iter().map(|value| value.name.as_str()).collect()),
-            seeds: seeds(&sheet, profile, notes),
+            seeds: seeds(&sheet, profile),
             second_life: sheet.truth("second-life").unwrap_or(true),
             name,
         };
-        let least = sheet.word("profile", &PROFILES).unwrap_or("default");
+        let least = sheet.word("profile").unwrap_or("default");
         sheet.end();
-        if rank(least) <= rank(profile) {
-            suites.push((suite, span));
-        }
+        let (sound, chosen) = (notes.count() == mistakes, rank(least) <= rank(profile));
+        suites.push(Read { suite, span, sound, chosen });
     }
     suites
 }
@@ -90,29 +87,26 @@ fn pick(sheet: &Sheet<'_, '_>, key: &'static str, axis: &[&str], notes: &Notes) 
 }
 
 /// How many seeds: a number, or a number per profile.
-fn seeds(sheet: &Sheet<'_, '_>, profile: &str, notes: &Notes) -> u32 {
-    let Some(value) = sheet.value("seeds") else { return 1 };
-    let number = match value.get_ref().as_table() {
-        None => sheet.count("seeds", 1),
-        Some(table) => {
-            let table = Sheet::new(table, value.span(), notes);
-            let by_profile: Vec<_> = PROFILES.iter().map(|profile| table.count(profile, 1)).collect();
-            table.end();
-            let rank = PROFILES.iter().position(|word| *word == profile).unwrap_or(1);
-            by_profile[..=rank]
-                .iter()
-                .rev()
-                .find_map(|number| *number)
-                .or_else(|| by_profile[rank..].iter().find_map(|number| *number))
-        }
-    };
-    u32::try_from(number.unwrap_or(1)).unwrap_or(u32::MAX)
+fn seeds(sheet: &Sheet<'_, '_>, profile: &str) -> u32 {
+    if !sheet.value("seeds").is_some_and(|value| value.get_ref().is_table()) {
+        return sheet.small("seeds").unwrap_or(1);
+    }
+    let Some(table) = sheet.table("seeds") else { return 1 };
+    let by_profile = PROFILES.map(|profile| table.small(profile));
+    table.end();
+    let rank = PROFILES.iter().position(|word| *word == profile).unwrap_or(1);
+    // A profile without a number takes that of the next smaller one, or else of the next larger one.
+    let smaller = by_profile[..=rank].iter().rev().find_map(|number| *number);
+    smaller.or_else(|| by_profile[rank..].iter().find_map(|number| *number)).unwrap_or(1)
 }
 
+/// Names of axis values, in the order of [`AXES`].
+pub type Names<'a> = [Vec<&'a str>; AXES.len()];
+
 /// `[[rule]]`.
-pub fn rules(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Rule> {
+pub fn rules(root: &Sheet<'_, '_>, names: &Names<'_>, notes: &Notes) -> Vec<Rule> {
     let read = |sheet: &Sheet<'_, '_>| {
-        let when = when(sheet, "skip", notes);
+        let when = when(sheet, "skip", names, notes);
         let why = sheet.string("why");
         sheet.end();
         Rule { when, why }
@@ -121,11 +115,11 @@ pub fn rules(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Rule> {
 }
 
 /// `[[contract]]`.
-pub fn contracts(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Override> {
+pub fn contracts(root: &Sheet<'_, '_>, names: &Names<'_>, notes: &Notes) -> Vec<Override> {
     let read = |sheet: &Sheet<'_, '_>| {
         let own = Override {
-            when: when(sheet, "when", notes),
-            lost: sheet.count("lost", 0),
+            when: when(sheet, "when", names, notes),
+            lost: sheet.count("lost"),
             lost_window: sheet.duration("lost-window"),
             may_refuse: sheet.truth("may-refuse"),
             why: sheet.string("why"),
@@ -137,11 +131,11 @@ pub fn contracts(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Override> {
 }
 
 /// `[[budget]]`.
-pub fn budgets(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Budget> {
+pub fn budgets(root: &Sheet<'_, '_>, names: &Names<'_>, notes: &Notes) -> Vec<Budget> {
     let read = |sheet: &Sheet<'_, '_>| {
         let budget = Budget {
-            when: when(sheet, "when", notes),
-            lost: sheet.count("lost", 0),
+            when: when(sheet, "when", names, notes),
+            lost: sheet.count("lost"),
             lost_window: sheet.duration("lost-window"),
             recovery: sheet.duration("recovery"),
         };
@@ -156,38 +150,11 @@ pub fn budgets(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Budget> {
 }
 
 /// `[[known]]`.
-pub fn known(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Known> {
-    const SEEN: [&str; 15] = [
-        "suffix",
-        "prefix",
-        "hole",
-        "scattered",
-        "all",
-        "lost",
-        "rolled-back",
-        "resurrected",
-        "corrupt",
-        "second-restart-loss",
-        "refused-to-start",
-        "stuck-loading",
-        "silent-truncation",
-        "policy-not-in-force",
-        "none",
-    ];
+pub fn known(root: &Sheet<'_, '_>, names: &Names<'_>, notes: &Notes) -> Vec<Known> {
     let read = |sheet: &Sheet<'_, '_>| {
-        let expect = sheet.words("expect");
-        for (word, span) in &expect {
-            if !SEEN.contains(&word.as_str()) {
-                notes.add(
-                    span.clone(),
-                    format!("`{word}` is neither a shape nor an anomaly"),
-                    nearest(word, &SEEN),
-                );
-            }
-        }
         let known = Known {
-            when: when(sheet, "when", notes),
-            expect: expect.into_iter().map(|(word, _)| word).collect(),
+            when: when(sheet, "when", names, notes),
+            expect: sheet.some_of("expect"),
             link: sheet.string("link"),
             cause: sheet.string("cause"),
         };
@@ -197,27 +164,24 @@ pub fn known(root: &Sheet<'_, '_>, notes: &Notes) -> Vec<Known> {
     root.tables("known").iter().map(read).collect()
 }
 
-fn when(sheet: &Sheet<'_, '_>, key: &'static str, notes: &Notes) -> When {
-    let Some(table) = sheet.table(key) else {
-        notes.add(
-            sheet.span.clone(),
-            format!("`{key}` is missing"),
-            Some(format!("{key} = {{ server = \"redis-*\" }}")),
-        );
-        return When::default();
-    };
+fn when(sheet: &Sheet<'_, '_>, key: &'static str, names: &Names<'_>, notes: &Notes) -> When {
+    if sheet.value(key).is_none() {
+        let help = format!("{key} = {{ server = \"redis-*\" }}");
+        notes.add(sheet.span.clone(), format!("`{key}` is missing"), Some(help));
+    }
+    let Some(table) = sheet.table(key) else { return When::default() };
+    let mut names = names.iter();
     let [suite, server, persistence, storage, workload, fault, engine] =
-        AXES.map(|axis| table.words(axis).into_iter().map(|(pattern, _)| pattern).collect());
+        AXES.map(|axis| patterns(&table, axis, names.next().map_or(&[], Vec::as_slice), notes));
     let config = table
         .rest()
         .into_iter()
-        .map(|(name, _, value)| {
-            let values = match integer(value.get_ref()) {
-                Some(number) => vec![number.to_string()],
-                None => strings(value, &name, notes).into_iter().map(|(text, _)| text).collect(),
-            };
-            (name, values)
+        .map(|(name, span, value)| {
+            directive::check_condition(&name, span, notes);
+            let values = directive::values(&name, value, notes);
+            (name, values.into_iter().map(|(text, _)| text).collect())
         })
         .collect();
+    table.end();
     When { suite, server, persistence, storage, workload, fault, engine, config }
 }

@@ -12,6 +12,11 @@ pub struct Unreadable {
     pub what: &'static str,
 }
 
+/// What [`duration`] reads, for editors.
+pub const DURATION_PATTERN: &str = r"^_*[0-9][0-9_]*\s*(ms|s|m|min|h)\s*$";
+/// What [`size`] reads, for editors.
+pub const SIZE_PATTERN: &str = r"^_*[0-9][0-9_]*\s*([kKmMgG][iI]?[bB]|[bB])?\s*$";
+
 /// `500ms`, `10s`, `30m`, `2h`.
 pub fn duration(text: &str) -> Result<Duration, Unreadable> {
     let read = || {

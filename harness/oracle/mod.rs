@@ -343,6 +343,7 @@ fn count_key(
             loss.lost_baseline += 1;
             loss.earliest_lost_us = Some(0);
             note(loss, Anomaly::SecondRestartLoss, lane, key, seq, seen);
+            note_aspect(history, loss, lane, key, seq, seen);
         }
         Kind::BaselineBack => {
             loss.baseline_back += 1;
@@ -385,11 +386,7 @@ fn count_key(
             Some(Effect::Set { .. } | Effect::Add) => Anomaly::RolledBack,
             Some(Effect::Promise) | None => Anomaly::Lost,
         };
-        match history.aspect(lane, key) {
-            Aspect::Data => {}
-            Aspect::Group => note(loss, Anomaly::LostGroupState, lane, key, Some(seq), seen),
-            Aspect::Function => note(loss, Anomaly::LostFunction, lane, key, Some(seq), seen),
-        }
+        note_aspect(history, loss, lane, key, Some(seq), seen);
         note(loss, anomaly, lane, key, Some(seq), seen);
     }
     if let Cell::Version(seq) = seen
@@ -397,6 +394,15 @@ fn count_key(
     {
         loss.expired_back += 1;
         note(loss, Anomaly::Resurrected, lane, key, Some(seq), seen);
+    }
+}
+
+/// Says what a loss means where the key stands for more than data.
+fn note_aspect(history: &dyn History, loss: &mut Loss, lane: u16, key: u32, seq: Option<u32>, seen: Cell) {
+    match history.aspect(lane, key) {
+        Aspect::Data => {}
+        Aspect::Group => note(loss, Anomaly::LostGroupState, lane, key, seq, seen),
+        Aspect::Function => note(loss, Anomaly::LostFunction, lane, key, seq, seen),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Cell, History, Lane, Loss, Survey, cell, note};
+use super::{Aspect, Cell, History, Lane, Loss, Survey, cell, note};
 use crate::record::Anomaly;
 
 /// What is certain of an op's parts.
@@ -18,7 +18,8 @@ pub fn find(history: &dyn History, lanes: &[Lane], observed: &Survey, loss: &mut
     for (lane, (chains, fates)) in (0..).zip(lanes) {
         let mut ops: HashMap<u32, Parts> = HashMap::new();
         for (key, fate) in (0..).zip(fates) {
-            if fate.kind.is_garbled() {
+            // What a group forgets has a name of its own.
+            if fate.kind.is_garbled() || history.aspect(lane, key) == Aspect::Group {
                 continue;
             }
             for (position, &seq) in (0..).zip(chains.ops(key)) {

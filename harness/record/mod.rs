@@ -182,7 +182,7 @@ pub struct Epoch {
     pub from_ms: f64,
     /// The fault struck.
     pub fault_ms: f64,
-    /// Acknowledgements over time: [`Epoch::from_ms`] to the last write in equal buckets.
+    /// Acknowledgements over time: from `from_ms` to the last write, in equal buckets.
     pub ack_density: Vec<u32>,
     /// Lost acknowledgements in the same buckets.
     pub lost_density: Vec<u32>,
@@ -204,6 +204,10 @@ pub struct Pressure {
     pub quiet_ms: Option<f64>,
     /// The phase that the fault was aimed at (`bgsave`, `rewrite`, `load`), when it was met.
     pub phase: Option<String>,
+    /// AOF rewrites that a storm had ended before the fault; absent where none was asked for.
+    pub rewrites: Option<u64>,
+    /// Snapshots likewise.
+    pub saves: Option<u64>,
     /// Acknowledged writes per second.
     pub rate: f64,
 }

@@ -87,7 +87,7 @@ pub enum JournalLine {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Report {
-    /// [`SCHEMA`](super::SCHEMA).
+    /// Version of this format, `outlast-report/1`.
     pub schema: String,
     /// The run.
     pub run: RunFacts,

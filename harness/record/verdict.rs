@@ -66,6 +66,10 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// Every shape.
+    pub const ALL: [Self; 6] =
+        [Self::None, Self::Suffix, Self::Prefix, Self::Hole, Self::Scattered, Self::All];
+
     /// The word used in reports.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -128,6 +132,31 @@ pub enum Anomaly {
 }
 
 impl Anomaly {
+    /// Every anomaly.
+    pub const ALL: [Self; 21] = [
+        Self::Lost,
+        Self::RolledBack,
+        Self::Hole,
+        Self::Resurrected,
+        Self::Corrupt,
+        Self::SecondRestartLoss,
+        Self::RefusedToStart,
+        Self::StuckLoading,
+        Self::SilentTruncation,
+        Self::PolicyNotInForce,
+        Self::TornTransaction,
+        Self::DuplicatedEffect,
+        Self::WrongType,
+        Self::TtlDrift,
+        Self::LostGroupState,
+        Self::LostFunction,
+        Self::LostPromised,
+        Self::SilentEmptyStart,
+        Self::NeedsManualRepair,
+        Self::ShutdownRefused,
+        Self::FalseSuccess,
+    ];
+
     /// The word used in reports.
     pub fn as_str(self) -> &'static str {
         match self {

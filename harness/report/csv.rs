@@ -51,18 +51,37 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
     let failed = |error: csv::Error| error.to_string();
     out.write_record(COLUMNS).map_err(failed)?;
     for trial in &report.trials {
-        out.write_record(row(trial, &report.run.matrix)).map_err(failed)?;
+        out.write_record(row(trial, &report.run.matrix).map(plain)).map_err(failed)?;
     }
     // A trial that was begun and never ended keeps its row: a crash must not make trials vanish.
     for name in &report.interrupted {
-        let trial =
-            TrialRecord { name: name.clone(), message: "interrupted".into(), ..TrialRecord::default() };
+        let trial = begun(name);
         let mut row = row(&trial, &report.run.matrix);
         row[6] = "interrupted".into();
         row[17] = "interrupted".into();
-        out.write_record(row).map_err(failed)?;
+        out.write_record(row.map(plain)).map_err(failed)?;
     }
     out.into_inner().map_err(|error| error.to_string())
+}
+
+/// What the name alone says of a trial.
+fn begun(name: &str) -> TrialRecord {
+    let mut parts = name.split("::").map(str::to_owned);
+    let mut next = || parts.next().unwrap_or_default();
+    let (suite, server, policy, workload, fault, seed) = (next(), next(), next(), next(), next(), next());
+    let (persistence, storage) = policy.split_once('@').unwrap_or((&policy, ""));
+    TrialRecord {
+        name: name.into(),
+        persistence: persistence.into(),
+        storage: storage.into(),
+        seed: seed.strip_prefix('s').and_then(|seed| seed.parse().ok()).unwrap_or_default(),
+        message: "interrupted".into(),
+        suite,
+        server,
+        workload,
+        fault,
+        ..TrialRecord::default()
+    }
 }
 
 fn row(trial: &TrialRecord, matrix: &str) -> [String; COLUMNS.len()] {
@@ -76,7 +95,7 @@ fn row(trial: &TrialRecord, matrix: &str) -> [String; COLUMNS.len()] {
         trial.name.clone(),
         matrix.to_owned(),
         trial.promise.as_ref().map(|promise| promise.sentence.clone()).unwrap_or_default(),
-        format!("{},{}", trial.suite, trial.engine),
+        format!("{},{}", trial.suite, trial.engine).trim_end_matches(',').to_owned(),
         status(trial.verdict).into(),
         trial.message.clone(),
         format!("{:.3}", trial.duration_ms / 1000.0),
@@ -111,6 +130,12 @@ fn row(trial: &TrialRecord, matrix: &str) -> [String; COLUMNS.len()] {
         first.and_then(|epoch| epoch.pressure.phase.clone()).unwrap_or_default(),
         trial.repro.clone(),
     ]
+}
+
+/// A spreadsheet takes text that begins so for a formula, unless an apostrophe says that it is text.
+fn plain(cell: String) -> String {
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && cell.parse::<f64>().is_err();
+    if formula { format!("'{cell}") } else { cell }
 }
 
 /// The words of pytest.

@@ -10,6 +10,8 @@ use crate::record::{Report, TrialRecord, Verdict};
 /// Trials whose details are part of the page: failing ones first, then the greatest losses. The others are in
 /// report.json; the page says so.
 const DETAILS: usize = 400;
+/// Trials of a kind that are named one by one where no script is needed.
+const NAMED: usize = 100;
 
 #[derive(Template)]
 #[template(path = "index.html")]
@@ -24,11 +26,14 @@ struct Page<'a> {
     in_doubt: String,
     seconds: String,
     failing: Vec<&'a TrialRecord>,
+    interrupted: Vec<&'a str>,
+    more: usize,
     data: String,
 }
 
 pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
-    let failing: Vec<_> = report.trials.iter().filter(|trial| trial.verdict.fails()).take(100).collect();
+    let failing: Vec<_> = report.trials.iter().filter(|trial| trial.verdict.fails()).take(NAMED).collect();
+    let interrupted: Vec<_> = report.interrupted.iter().map(String::as_str).take(NAMED).collect();
     let page = Page {
         report,
         headline: headline(report),
@@ -40,6 +45,8 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
         in_doubt: grouped(report.totals.in_doubt),
         seconds: format!("{:.1}", report.run.duration_ms / 1000.0),
         failing,
+        more: report.interrupted.len() - interrupted.len(),
+        interrupted,
         data: embed(&Data::of(report))?,
     };
     page.render().map(String::into_bytes).map_err(|error| error.to_string())
@@ -62,7 +69,12 @@ fn grouped(number: u64) -> String {
 fn headline(report: &Report) -> String {
     let totals = &report.totals;
     if report.run.interrupted {
-        return format!("Interrupted after {} of {} trials", totals.trials, report.run.selected);
+        let so_far = match totals.broken {
+            0 => String::new(),
+            1 => "; one lost more than was promised".into(),
+            broken => format!("; {broken} lost more than was promised"),
+        };
+        return format!("Interrupted after {} of {} trials{so_far}", totals.trials, report.run.selected);
     }
     match (totals.broken, totals.errored + totals.inconclusive) {
         (0, 0) if totals.known == 1 => "No new breach; one trial shows a known defect".into(),
@@ -113,7 +125,8 @@ struct Data<'a> {
     suite: Column<'a>,
     server: Column<'a>,
     persistence: Column<'a>,
-    storage: Column<'a>,
+    /// The third part of a trial's name: the policy, and the storage where it is named.
+    place: Column<'a>,
     workload: Column<'a>,
     fault: Column<'a>,
     verdict: Vec<&'static str>,
@@ -171,7 +184,7 @@ impl<'a> Data<'a> {
             suite: Column::of(trials, |trial| &trial.suite),
             server: Column::of(trials, |trial| &trial.server),
             persistence: Column::of(trials, |trial| &trial.persistence),
-            storage: Column::of(trials, |trial| &trial.storage),
+            place: Column::of(trials, |trial| trial.name.split("::").nth(2).unwrap_or(&trial.persistence)),
             workload: Column::of(trials, |trial| &trial.workload),
             fault: Column::of(trials, |trial| &trial.fault),
             verdict: trials.iter().map(|trial| trial.verdict.as_str()).collect(),

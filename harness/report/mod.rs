@@ -1,16 +1,18 @@
 //! Reports, made from journals alone. A new format is a file and a line in [`FORMATS`].
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::record::{JournalLine, Report, SCHEMA, Totals, TrialRecord, Verdict};
+use crate::record::Report;
 
+mod assemble;
 mod csv;
 mod html;
 mod json;
 pub mod statistics;
+
+pub use assemble::assemble;
 
 /// A format: the name of its file, and how it is rendered.
 pub struct Format {
@@ -33,63 +35,6 @@ pub const FORMATS: &[Format] = &[
 pub struct ReportError {
     path: PathBuf,
     cause: String,
-}
-
-/// Puts the lines of any number of journals together. Their order does not matter, and a line that is there twice
-/// counts once: of several attempts of a trial the last one stands.
-pub fn assemble(lines: Vec<JournalLine>) -> Report {
-    let mut report = Report { schema: SCHEMA.into(), ..Report::default() };
-    let mut trials: BTreeMap<String, TrialRecord> = BTreeMap::new();
-    let mut started = Vec::new();
-    let mut closed = false;
-    for line in lines {
-        match line {
-            JournalLine::Run(run) if !closed => report.run = run,
-            JournalLine::Run(_) => {}
-            JournalLine::Closed(run) => {
-                closed = true;
-                report.run = run;
-            }
-            JournalLine::Started { name, .. } => started.push(name),
-            JournalLine::Finished(record) => match trials.get(&record.name) {
-                Some(other) if newer(other, &record) => {}
-                _ => drop(trials.insert(record.name.clone(), record)),
-            },
-        }
-    }
-    report.run.interrupted |= !closed;
-    started.retain(|name| !trials.contains_key(name));
-    started.sort();
-    started.dedup();
-    report.interrupted = started;
-    report.trials = trials.into_values().collect();
-    report.totals = totals(&report.trials);
-    report.cases = statistics::by_case(&report.trials);
-    report
-}
-
-/// Whether `a` stands against `b`.
-fn newer(a: &TrialRecord, b: &TrialRecord) -> bool {
-    (a.attempt, &a.started_at) >= (b.attempt, &b.started_at)
-}
-
-fn totals(trials: &[TrialRecord]) -> Totals {
-    let mut totals = Totals { trials: trials.len() as u64, ..Totals::default() };
-    for trial in trials {
-        let slot = match trial.verdict {
-            Verdict::Kept => &mut totals.kept,
-            Verdict::Broken => &mut totals.broken,
-            Verdict::Known => &mut totals.known,
-            Verdict::Inconclusive => &mut totals.inconclusive,
-            Verdict::Unsupported => &mut totals.unsupported,
-            Verdict::Errored => &mut totals.errored,
-        };
-        *slot += 1;
-        totals.acknowledged += trial.acknowledged;
-        totals.lost += trial.lost;
-        totals.in_doubt += trial.in_doubt;
-    }
-    totals
 }
 
 /// Writes every format below the folder of a run; each file appears whole or not at all.

@@ -17,6 +17,7 @@ use crate::progress::Progress;
 use crate::record::{RunFacts, TrialRecord, Verdict};
 use crate::server::{Build, Unavailable};
 use crate::trial;
+use crate::workload::preload;
 
 /// Limit of one trial when matrix.toml does not say.
 const TRIAL_LIMIT: Duration = Duration::from_secs(120);
@@ -142,7 +143,10 @@ impl Lab {
         workload.pipeline = recipe.pipeline.unwrap_or(workload.pipeline);
         fault.steps = recipe.steps.clone().unwrap_or(fault.steps);
         // More pressure: twice the writes at each further attempt.
-        workload.writes = workload.writes.saturating_mul(1 << (attempt - 1).min(8));
+        let patience = preload::patience(&workload);
+        let more = 1 << (attempt - 1).min(8);
+        workload.writes = workload.writes.saturating_mul(more);
+        workload.duration = workload.duration.map(|duration| duration * more);
         Plan {
             name: matrix.name(case),
             suite: suite.name.clone(),
@@ -156,8 +160,8 @@ impl Lab {
             seed: u64::from(case.seed),
             second_life: suite.second_life,
             attempt,
-            limit: matrix.run.trial_timeout.unwrap_or(TRIAL_LIMIT),
-            ready: matrix.run.ready_timeout.unwrap_or(READY_LIMIT),
+            limit: matrix.run.trial_timeout.unwrap_or(TRIAL_LIMIT + 3 * patience),
+            ready: matrix.run.ready_timeout.unwrap_or(READY_LIMIT + patience),
             folder: self.home.join(format!("{number:x}")),
             id: format!("{number:x}"),
             matrix: matrix.clone(),

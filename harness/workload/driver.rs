@@ -2,24 +2,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::Workload;
+use super::connection::{self, Stream};
 use super::ledger::{Lane, Ledger};
 use super::reply::{self, Reply};
-use super::{Command, Workload, command, words};
 use crate::engine::Address;
 use crate::matrix;
 
-/// Longest wait for a connection to be made.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// Writers that are not steady stop pacing themselves from this share of the target on, so that the fault meets a server that is
 /// busy, and take it up again past the second share, so that a slow death costs no endless ledger.
 const SPRINT_FROM_PERCENT: u64 = 70;
@@ -31,28 +30,11 @@ const REFUSED_REST: Duration = Duration::from_millis(2);
 /// Pace past the sprint when the workload has none, in writes per second.
 const CRUISE: u32 = 5_000;
 
-/// A connected stream of either kind.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
-
-/// Connects to a server, or gives up within seconds.
-pub async fn connect(address: &Address) -> io::Result<Box<dyn Stream>> {
-    let connecting = async {
-        Ok::<Box<dyn Stream>, io::Error>(match address {
-            Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
-            Address::Tcp(host, port) => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Box::new(stream)
-            }
-        })
-    };
-    timeout(CONNECT_LIMIT, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
 /// What all lanes share. One thread drives a trial, so cells do.
 struct Shared {
     workload: Arc<dyn Workload>,
+    /// Number of the first lane that is driven.
+    first: u16,
     lanes: Vec<RefCell<Lane>>,
     began: Instant,
     pipeline: u32,
@@ -66,7 +48,19 @@ struct Shared {
     reached: Notify,
     stop: Cell<bool>,
     alive: Cell<u16>,
+    /// The acknowledgement of this life that springs the trap.
+    trap_at: Cell<u64>,
+    trap: RefCell<Option<Trap>>,
 }
+
+impl Shared {
+    fn lane(&self, lane: u16) -> &RefCell<Lane> {
+        &self.lanes[usize::from(lane - self.first)]
+    }
+}
+
+/// What is done the moment that an awaited acknowledgement has been read, before anything else is.
+pub type Trap = Box<dyn FnOnce()>;
 
 /// Writers at work on one life of a server.
 pub struct Driver {
@@ -102,32 +96,37 @@ pub struct Stalled {
 }
 
 impl Driver {
-    /// Connects every lane and begins to write. Must run inside a `LocalSet`. `began` is the start of the trial.
+    /// Connects some lanes and begins to write. Must run inside a `LocalSet`. `began` is the start of the trial.
     pub async fn start(
         address: &Address,
         spec: &matrix::Workload,
         began: Instant,
         ledger: &mut Ledger,
+        lanes: Range<u16>,
     ) -> io::Result<Self> {
+        let workload = ledger.workload.clone();
         let mut streams = Vec::new();
-        for lane in 0..ledger.lanes.len() {
-            let mut stream = connect(address).await?;
-            let database = spec.database(lane as u16).to_string();
-            let select = (database != "0").then(|| words(&["SELECT", &database]));
-            let greeting: Vec<_> = select.into_iter().chain(ledger.workload.greeting(lane as u16)).collect();
-            greet(&greeting, &mut stream).await?;
-            streams.push(stream);
+        for lane in lanes.clone() {
+            let greeting = connection::greeting(spec, &*workload, lane);
+            let worker = connection::open(address, spec, &greeting).await?;
+            let waiter = match workload.has_waiter(lane) {
+                true => Some(connection::open(address, spec, &greeting).await?),
+                false => None,
+            };
+            streams.push((lane, worker, waiter));
         }
-        let unit = ledger.workload.unit();
-        ledger.lanes.iter_mut().for_each(|lane| lane.align(unit, micros(began)));
-        let lanes = ledger.lanes.iter_mut().map(|lane| RefCell::new(std::mem::take(lane))).collect();
+        let driven = &mut ledger.lanes[usize::from(lanes.start)..usize::from(lanes.end)];
+        for (lane, own) in lanes.clone().zip(driven.iter_mut()) {
+            own.align(workload.unit_of_lane(lane), micros(began));
+        }
         let shared = Rc::new(Shared {
-            workload: ledger.workload.clone(),
-            lanes,
+            workload,
+            first: lanes.start,
+            lanes: driven.iter_mut().map(|lane| RefCell::new(std::mem::take(lane))).collect(),
             began,
             pipeline: spec.pipeline.max(1),
             rate: spec.rate,
-            steady: spec.steady,
+            steady: spec.steady || spec.open,
             acked: Cell::new(0),
             last_ack_us: Cell::new(0),
             refusal: RefCell::new(None),
@@ -135,11 +134,15 @@ impl Driver {
             reached: Notify::new(),
             stop: Cell::new(false),
             alive: Cell::new(streams.len() as u16),
+            trap_at: Cell::new(u64::MAX),
+            trap: RefCell::new(None),
         });
         let tasks = streams
             .into_iter()
-            .enumerate()
-            .map(|(lane, stream)| tokio::task::spawn_local(write(shared.clone(), lane as u16, stream)))
+            .map(|(lane, worker, waiter)| {
+                let writer = Writer { shared: shared.clone(), lane };
+                tokio::task::spawn_local(writer.write(worker, waiter, spec.open))
+            })
             .collect();
         Ok(Self { shared, tasks, in_flight_from: Instant::now() })
     }
@@ -147,6 +150,12 @@ impl Driver {
     /// Acknowledged in this life.
     pub fn acked(&self) -> u64 {
         self.shared.acked.get()
+    }
+
+    /// Sets a trap for the `at`-th acknowledgement of this life, which must be yet to come.
+    pub fn set_trap(&self, at: u64, trap: Trap) {
+        self.shared.trap.replace(Some(trap));
+        self.shared.trap_at.set(at);
     }
 
     /// Waits until `target` writes of this life are acknowledged; writers go on afterwards.
@@ -171,6 +180,17 @@ impl Driver {
         Err(Stalled { acked, target, alive, waited: began.elapsed(), refusal })
     }
 
+    /// Writes for so long; writers go on afterwards.
+    pub async fn last(&self, duration: Duration) {
+        let until = Instant::now() + duration;
+        while self.shared.alive.get() > 0 && Instant::now() < until {
+            let left = until.saturating_duration_since(Instant::now());
+            let _ = timeout(left, self.shared.reached.notified()).await;
+        }
+        // What comes later is no more than a slow death needs.
+        self.shared.target.set(self.acked());
+    }
+
     /// Ends every writer and puts the lanes back. Writers whose connection broke have ended
     /// already; the others finish the batch in flight, within `limit`.
     pub async fn finish(mut self, ledger: &mut Ledger, limit: Duration) -> Done {
@@ -185,8 +205,11 @@ impl Driver {
                 task.abort();
             }
         }
-        for (slot, lane) in ledger.lanes.iter_mut().zip(&self.shared.lanes) {
-            *slot = lane.take();
+        let workload = &self.shared.workload;
+        for (lane, own) in (self.shared.first..).zip(&self.shared.lanes) {
+            let mut own = own.take();
+            own.drop_spoiled(workload.unit_of_lane(lane));
+            ledger.lanes[usize::from(lane)] = own;
         }
         Done { acked: self.shared.acked.get(), last_ack_us: self.shared.last_ack_us.get() }
     }
@@ -197,109 +220,181 @@ impl Driver {
     }
 }
 
-/// Sends what a connection says before its first op, and reads the answers.
-async fn greet(greeting: &[Command], stream: &mut Box<dyn Stream>) -> io::Result<()> {
-    let mut out = Vec::new();
-    for words in greeting {
-        command(&mut out, &words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+/// One lane at work.
+struct Writer {
+    shared: Rc<Shared>,
+    lane: u16,
+}
+
+impl Writer {
+    async fn write(self, worker: Box<dyn Stream>, waiter: Option<Box<dyn Stream>>, open: bool) {
+        // Why a writer ended is plain from the ledger: what has no answer is in doubt.
+        let _ = match waiter {
+            Some(waiter) => self.pairs(worker, waiter).await,
+            None if open => self.open(worker).await,
+            None => self.batches(worker).await,
+        };
+        let shared = self.shared;
+        shared.alive.set(shared.alive.get() - 1);
+        shared.reached.notify_waiters();
+        shared.reached.notify_one();
     }
-    stream.write_all(&out).await?;
-    let mut input = Vec::new();
-    for words in greeting {
-        let first = String::from_utf8_lossy(&words[0]).into_owned();
-        let length = loop {
-            match reply::next(&input).map_err(io::Error::other)? {
-                Some((Reply::Error(text), _)) => {
-                    let text = String::from_utf8_lossy(text);
-                    return Err(io::Error::other(format!("{first} was answered with {text}")));
-                }
-                Some((_, length)) => break length,
-                None => {}
+
+    /// One batch after the other: the next one is sent when the one before is answered.
+    async fn batches(&self, mut stream: Box<dyn Stream>) -> io::Result<()> {
+        let started = Instant::now();
+        let mut answers = self.answers(false);
+        let mut out = Vec::new();
+        let mut written = 0;
+        while !self.shared.stop.get() {
+            pace(&self.shared, started, written).await;
+            out.clear();
+            let batch = self.batch(self.shared.pipeline, &mut out, &mut Vec::new());
+            written += u64::from(self.shared.pipeline);
+            stream.write_all(&out).await?;
+            if answers.read(&mut stream, batch.end).await? == 0 {
+                tokio::time::sleep(REFUSED_REST).await;
             }
-            if timeout(CONNECT_LIMIT, stream.read_buf(&mut input)).await?? == 0 {
+        }
+        Ok(())
+    }
+
+    /// Batches over two connections: first the commands that wait, then those that they wait for.
+    async fn pairs(&self, mut worker: Box<dyn Stream>, mut waiter: Box<dyn Stream>) -> io::Result<()> {
+        let started = Instant::now();
+        let (mut given, mut taken) = (self.answers(false), self.answers(true));
+        let (mut out, mut waiting) = (Vec::new(), Vec::new());
+        let pipeline = self.shared.pipeline.max(2);
+        let mut written = 0;
+        while !self.shared.stop.get() {
+            pace(&self.shared, started, written).await;
+            out.clear();
+            waiting.clear();
+            let batch = self.batch(pipeline, &mut out, &mut waiting);
+            written += u64::from(pipeline);
+            waiter.write_all(&waiting).await?;
+            worker.write_all(&out).await?;
+            let (given, taken) =
+                tokio::join!(given.read(&mut worker, batch.end), taken.read(&mut waiter, batch.end));
+            if given? + taken? == 0 {
+                tokio::time::sleep(REFUSED_REST).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// On schedule, whether or not answers came. A socket that is full still stops the sender.
+    async fn open(&self, stream: Box<dyn Stream>) -> io::Result<()> {
+        let started = Instant::now();
+        let (mut from, mut to) = tokio::io::split(stream);
+        let send = async {
+            let (mut out, mut written) = (Vec::new(), 0);
+            while !self.shared.stop.get() {
+                pace(&self.shared, started, written).await;
+                out.clear();
+                self.batch(self.shared.pipeline, &mut out, &mut Vec::new());
+                written += u64::from(self.shared.pipeline);
+                to.write_all(&out).await?;
+            }
+            Ok::<_, io::Error>(())
+        };
+        let mut answers = self.answers(false);
+        let receive = answers.read(&mut from, u32::MAX);
+        tokio::pin!(send, receive);
+        tokio::select! {
+            received = &mut receive => received.map(drop),
+            sent = &mut send => match sent {
+                Ok(()) => Ok(()),
+                // What a dead server had answered can still be read.
+                Err(_) => receive.await.map(drop),
+            },
+        }
+    }
+
+    /// Encodes the next ops and notes that they are sent.
+    fn batch(&self, ops: u32, out: &mut Vec<u8>, waiting: &mut Vec<u8>) -> Range<u32> {
+        let workload = &self.shared.workload;
+        let mut ledger = self.shared.lane(self.lane).borrow_mut();
+        let batch = ledger.ops()..ledger.ops() + ops;
+        for seq in batch.clone() {
+            let out = if workload.waits(self.lane, seq) { &mut *waiting } else { &mut *out };
+            workload.encode(self.lane, seq, out);
+        }
+        let now = micros(self.shared.began);
+        for _ in batch.clone() {
+            ledger.sent(now);
+        }
+        batch
+    }
+
+    /// The first op from `next` to `end` that goes out on one of the lane's connections.
+    fn following(&self, next: u32, end: u32, waits: bool) -> u32 {
+        (next..end).find(|&seq| self.shared.workload.waits(self.lane, seq) == waits).unwrap_or(end)
+    }
+
+    fn answers(&self, waits: bool) -> Answers<'_> {
+        let next = self.shared.lane(self.lane).borrow().ops();
+        Answers { writer: self, waits, next, replies: 0, input: Vec::with_capacity(4096) }
+    }
+}
+
+/// The answers that one connection of a lane gets, in order.
+struct Answers<'a> {
+    writer: &'a Writer,
+    /// Whether it is the connection that waits.
+    waits: bool,
+    /// The op that the next reply is for, and how many replies it got so far.
+    next: u32,
+    replies: u32,
+    input: Vec<u8>,
+}
+
+impl Answers<'_> {
+    /// Reads the answers to all ops before `end`; how many of them acknowledge.
+    async fn read(&mut self, stream: &mut (impl AsyncRead + Unpin), end: u32) -> io::Result<u64> {
+        let mut total = 0;
+        self.next = self.writer.following(self.next, end, self.waits);
+        while self.next < end {
+            if stream.read_buf(&mut self.input).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-        };
-        input.drain(..length);
+            total += self.note(end)?;
+        }
+        Ok(total)
     }
-    Ok(())
-}
 
-async fn write(shared: Rc<Shared>, lane: u16, stream: Box<dyn Stream>) {
-    // Why a writer ended is plain from the ledger: what has no answer is in doubt.
-    let _ = batches(&shared, lane, stream).await;
-    shared.alive.set(shared.alive.get() - 1);
-    shared.reached.notify_waiters();
-    shared.reached.notify_one();
-}
-
-async fn batches(shared: &Shared, lane: u16, mut stream: Box<dyn Stream>) -> io::Result<()> {
-    let started = Instant::now();
-    let ledger = &shared.lanes[usize::from(lane)];
-    let mut out = Vec::new();
-    let mut input = Vec::with_capacity(4096);
-    let mut written = 0_u64;
-    while !shared.stop.get() {
-        pace(shared, started, written).await;
-        out.clear();
-        let first = ledger.borrow().ops();
-        for offset in 0..shared.pipeline {
-            shared.workload.encode(lane, first + offset, &mut out);
-        }
+    /// Notes what was read so far.
+    fn note(&mut self, end: u32) -> io::Result<u64> {
+        let Writer { shared, lane } = self.writer;
+        let workload = &shared.workload;
         let now = micros(shared.began);
-        {
-            let mut ledger = ledger.borrow_mut();
-            for _ in 0..shared.pipeline {
-                ledger.sent(now);
-            }
-        }
-        written += u64::from(shared.pipeline);
-        stream.write_all(&out).await?;
-        if answers(shared, lane, first, &mut stream, &mut input).await? == 0 {
-            tokio::time::sleep(REFUSED_REST).await;
-        }
-    }
-    Ok(())
-}
-
-/// Reads the answers to one batch; how many of them acknowledge.
-async fn answers(
-    shared: &Shared,
-    lane: u16,
-    first: u32,
-    stream: &mut Box<dyn Stream>,
-    input: &mut Vec<u8>,
-) -> io::Result<u64> {
-    let (mut next, mut total) = (first, 0);
-    let mut awaited = shared.workload.replies(lane, next);
-    while next < first + shared.pipeline {
-        if stream.read_buf(input).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let now = micros(shared.began);
-        let mut ledger = shared.lanes[usize::from(lane)].borrow_mut();
-        let mut used = 0;
-        let mut acked = 0;
-        while let Some((reply, length)) = reply::next(&input[used..]).map_err(io::Error::other)? {
+        let (mut used, mut acked) = (0, 0);
+        while let Some((reply, length)) = reply::next(&self.input[used..]).map_err(io::Error::other)? {
             used += length;
             if let Reply::Error(text) = reply {
                 shared.refusal.replace(Some(String::from_utf8_lossy(text).into_owned()));
             }
-            awaited -= 1;
-            if awaited > 0 {
+            self.replies += 1;
+            if self.replies < workload.replies(*lane, self.next) {
                 continue;
             }
-            if shared.workload.acknowledges(lane, next, reply) {
-                ledger.acknowledged(next, now);
+            let mut ledger = shared.lane(*lane).borrow_mut();
+            if workload.acknowledges(*lane, self.next, reply) {
+                ledger.acknowledged(self.next, now);
                 acked += 1;
+                if shared.acked.get() + acked == shared.trap_at.get()
+                    && let Some(trap) = shared.trap.take()
+                {
+                    trap();
+                }
+            } else if workload.is_fragile(*lane) {
+                ledger.spoiled(self.next, workload.unit_of_lane(*lane));
             } else {
-                ledger.refused(next);
+                ledger.refused(self.next);
             }
-            next += 1;
-            awaited = shared.workload.replies(lane, next);
+            (self.next, self.replies) = (self.writer.following(self.next + 1, end, self.waits), 0);
         }
-        input.drain(..used);
-        total += acked;
+        self.input.drain(..used);
         if acked > 0 {
             shared.last_ack_us.set(now);
             shared.acked.set(shared.acked.get() + acked);
@@ -307,8 +402,8 @@ async fn answers(
                 shared.reached.notify_one();
             }
         }
+        Ok(acked)
     }
-    Ok(total)
 }
 
 /// Waits until the lane may send its next batch.

@@ -66,8 +66,8 @@ impl Workload for Functions {
         }
     }
 
-    fn needs(&self) -> &'static [Need] {
-        &[Need { command: "FUNCTION", since: "Redis 7.0" }]
+    fn needs(&self) -> Vec<Need> {
+        vec![Need { command: "FUNCTION", since: "Redis 7.0" }]
     }
 
     fn questions(&self, lane: u16, keys: u32) -> Box<dyn Iterator<Item = Question> + '_> {

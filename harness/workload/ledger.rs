@@ -4,6 +4,7 @@
 //! answer are kept. Chunks instead of one growing list: growth by doubling would cost up to 16 bytes
 //! per op while it copies.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ struct Entry {
 pub struct Lane {
     chunks: Vec<Vec<Entry>>,
     ops: u32,
+    /// Units of which nothing is claimed.
+    spoiled: BTreeSet<u32>,
 }
 
 impl Lane {
@@ -54,6 +57,22 @@ impl Lane {
     /// Notes an error reply.
     pub fn refused(&mut self, seq: u32) {
         self.entry_mut(seq).answer = REFUSED;
+    }
+
+    /// Notes an error reply that leaves the rest of the unit to chance: nothing is claimed of it from now on.
+    pub fn spoiled(&mut self, seq: u32, unit: u32) {
+        self.refused(seq);
+        self.spoiled.insert(seq / unit);
+    }
+
+    /// Leaves every op of the spoiled units out, however it was answered.
+    pub fn drop_spoiled(&mut self, unit: u32) {
+        for number in self.spoiled.clone() {
+            for seq in number * unit..self.ops.min((number + 1) * unit) {
+                let entry = self.entry_mut(seq);
+                entry.answer = if entry.answer == REFUSED { REFUSED } else { SKIPPED };
+            }
+        }
     }
 
     /// Leaves ops out up to a multiple of `unit`.
@@ -107,6 +126,14 @@ impl Ledger {
         }
     }
 
+    /// Keys of a lane of which nothing is claimed.
+    pub fn unclaimed(&self, lane: u16) -> impl Iterator<Item = Range<u32>> {
+        let unit = self.workload.unit_of_lane(lane);
+        let keys = move |ops| self.workload.keys_of_lane(lane, ops);
+        let spoiled = self.lanes[usize::from(lane)].spoiled.iter();
+        spoiled.map(move |number| keys(number * unit)..keys((number + 1) * unit))
+    }
+
     /// Begins an epoch: what was written so far is its baseline.
     pub fn begin_epoch(&mut self) {
         self.first = self.lanes.iter().map(Lane::ops).collect();
@@ -123,7 +150,7 @@ impl History for Ledger {
     }
 
     fn keys(&self, lane: u16) -> u32 {
-        self.workload.keys(self.lanes[usize::from(lane)].ops())
+        self.workload.keys_of_lane(lane, self.lanes[usize::from(lane)].ops())
     }
 
     fn op(&self, lane: u16, seq: u32) -> Op {
@@ -148,6 +175,23 @@ impl History for Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spoiled_unit_claims_nothing_and_the_next_one_does() {
+        let mut lane = Lane::default();
+        for at in 0..12 {
+            lane.sent(at);
+        }
+        for seq in (0..12).filter(|seq| ![5, 6].contains(seq)) {
+            lane.acknowledged(seq, 20);
+        }
+        lane.spoiled(5, 4);
+        lane.drop_spoiled(4);
+        let answers: Vec<_> = (0..12).map(|seq| lane.entry(seq).1).collect();
+        let acked = Answer::Acked { at_us: 20 };
+        assert!(answers[..4].iter().chain(&answers[8..]).all(|answer| *answer == acked));
+        assert_eq!(answers[4..8], [Answer::Skipped, Answer::Refused, Answer::Skipped, Answer::Skipped]);
+    }
 
     #[test]
     fn an_op_costs_eight_bytes_and_keeps_time_and_answer() {

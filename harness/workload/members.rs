@@ -86,8 +86,8 @@ impl<P: Plan> Workload for Members<P> {
         command(out, &words.iter().map(Vec::as_slice).collect::<Vec<_>>());
     }
 
-    fn needs(&self) -> &'static [Need] {
-        self.plan.needs()
+    fn needs(&self) -> Vec<Need> {
+        self.plan.needs().to_vec()
     }
 
     fn questions(&self, lane: u16, keys: u32) -> Box<dyn Iterator<Item = Question> + '_> {

@@ -3,7 +3,7 @@
 //! A workload answers four questions: which key does op `seq` of connection `lane` change, and how; how is it sent; what
 //! has to be asked to read the keys back; and what does an answer say of them? It never talks to a server itself. A new
 //! workload is one file with these answers and one line in [`KINDS`]; one that writes plain strings needs the first
-//! answer only and leaves the others to [`strings`].
+//! answer only and leaves the others to `strings`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,22 +12,31 @@ use crate::matrix;
 use crate::oracle::{Aspect, Cell, Touch};
 
 mod binary;
+mod blocking;
 mod churn;
+pub mod connection;
 mod counters;
 pub mod driver;
+mod expiring;
 mod functions;
 mod hashes;
 mod large;
 pub mod ledger;
+mod lists;
 mod members;
+mod mixed;
+pub mod preload;
+mod queues;
 pub mod reply;
 mod scripts;
 mod sessions;
 mod sets;
 mod single;
 mod sorted_sets;
+mod streams;
 mod strings;
 mod transactions;
+mod units;
 pub mod value;
 mod waitaof;
 
@@ -81,8 +90,8 @@ pub trait Workload: Send + Sync {
     }
 
     /// Commands that the server must know; without them the trial is unsupported.
-    fn needs(&self) -> &'static [Need] {
-        &[]
+    fn needs(&self) -> Vec<Need> {
+        Vec::new()
     }
 
     /// What a connection sends before its first op of a life; an error in answer to it ends the trial.
@@ -93,6 +102,32 @@ pub trait Workload: Send + Sync {
     /// A life begins at a multiple of so many ops: work of which an earlier life left a part is not taken up again.
     fn unit(&self) -> u32 {
         1
+    }
+
+    /// [`keys`](Self::keys) of one lane, where lanes differ.
+    fn keys_of_lane(&self, _lane: u16, ops: u32) -> u32 {
+        self.keys(ops)
+    }
+
+    /// [`unit`](Self::unit) of one lane, where lanes differ.
+    fn unit_of_lane(&self, _lane: u16) -> u32 {
+        self.unit()
+    }
+
+    /// Whether an op that is refused leaves the rest of its unit to chance: nothing is claimed of that unit then. Its
+    /// keys are those from `keys` of its begin to `keys` of its end.
+    fn is_fragile(&self, _lane: u16) -> bool {
+        false
+    }
+
+    /// Whether a lane has a second connection, whose commands wait for what the first one sends.
+    fn has_waiter(&self, _lane: u16) -> bool {
+        false
+    }
+
+    /// Whether the op goes out on the lane's second connection.
+    fn waits(&self, _lane: u16, _seq: u32) -> bool {
+        false
     }
 
     /// What has to be asked to read the keys `0..keys` of a lane back, question by question.
@@ -136,11 +171,26 @@ pub const KINDS: &[(&str, Make)] = &[
     ("functions", functions::make),
     ("waitaof", waitaof::make),
     ("binary", binary::make),
+    ("queues", queues::make),
+    ("streams", streams::make),
+    ("expiring", expiring::make),
+    ("blocking", blocking::make),
+    ("mixed", mixed::make),
 ];
 
-/// Makes the workload of a case; `None` when the kind is unknown.
+/// Makes the workload of a case, with the lanes that it has beside its connections; `None` when the kind is unknown.
 pub fn make(spec: &matrix::Workload, seed: u64) -> Option<Arc<dyn Workload>> {
-    KINDS.iter().find(|(kind, _)| *kind == spec.kind).map(|(_, make)| make(spec, seed))
+    let plain = of_kind(&spec.kind, spec, seed)?;
+    Some(if spec.preload > 0 { preload::beside(plain, spec, seed) } else { plain })
+}
+
+/// Lanes of a ledger: one per connection, and those that write before the pressure begins.
+pub fn lanes(spec: &matrix::Workload) -> u16 {
+    spec.connections + if spec.preload > 0 { preload::LANES } else { 0 }
+}
+
+fn of_kind(kind: &str, spec: &matrix::Workload, seed: u64) -> Option<Arc<dyn Workload>> {
+    KINDS.iter().find(|(word, _)| *word == kind).map(|(_, make)| make(spec, seed))
 }
 
 /// Mixes a seed with a position: the same everywhere and for ever, so that a seed names the

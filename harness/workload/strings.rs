@@ -2,6 +2,7 @@
 //! a transaction, and one that promises is a WAITAOF.
 
 use std::ops::Range;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::reply::Reply;
 use super::{Command, Need, Question, Workload, command, value, words};
@@ -29,6 +30,27 @@ pub trait Plan: Send + Sync {
     fn needs(&self) -> &'static [Need] {
         &[]
     }
+
+    /// How op `seq` is said when it sets its key.
+    fn form(&self, _lane: u16, _seq: u32) -> Form {
+        Form::Plain
+    }
+}
+
+/// Ways to set a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// SET, with PX where there is a time to live.
+    Plain,
+    /// SETEX or PSETEX.
+    Setex,
+    /// SET with PXAT: the deadline by the clock.
+    Deadline,
+    /// SET with a time to live and GETEX PERSIST in one transaction: the value stays for good.
+    Persisted {
+        /// The time to live that is taken back, in milliseconds.
+        ttl_ms: u64,
+    },
 }
 
 /// A workload on strings.
@@ -40,6 +62,11 @@ pub struct Strings<P> {
 }
 
 impl<P: Plan> Strings<P> {
+    /// Values whose time to live is a matter of the plan.
+    pub fn expiring(self) -> Self {
+        Self { expires: true, ..self }
+    }
+
     /// Writes values of the size that matrix.toml asks for.
     pub fn new(plan: P, spec: &matrix::Workload, seed: u64) -> Self {
         Self { plan, seed, size: spec.value, expires: spec.ttl.is_some() }
@@ -73,6 +100,7 @@ impl<P: Plan> Workload for Strings<P> {
 
     fn replies(&self, lane: u16, seq: u32) -> u32 {
         match self.plan.companions(lane, seq).len() as u32 {
+            0 if matches!(self.plan.form(lane, seq), Form::Persisted { .. }) => 4,
             0 => 1,
             // MULTI, the op's own key, its companions and EXEC.
             companions => companions + 3,
@@ -87,8 +115,8 @@ impl<P: Plan> Workload for Strings<P> {
         executed || (self.plan.companions(lane, seq).is_empty() && !matches!(reply, Reply::Error(_)))
     }
 
-    fn needs(&self) -> &'static [Need] {
-        self.plan.needs()
+    fn needs(&self) -> Vec<Need> {
+        self.plan.needs().to_vec()
     }
 
     fn questions(&self, lane: u16, keys: u32) -> Box<dyn Iterator<Item = Question> + '_> {
@@ -120,10 +148,7 @@ impl<P: Plan> Strings<P> {
         match touch.effect {
             Effect::Set { ttl_us } => {
                 let bytes = value::bytes(self.seed, lane, seq, self.size);
-                match ttl_us.map(|ttl| (ttl / 1000).max(1).to_string()) {
-                    None => command(out, &[b"SET", name, &bytes]),
-                    Some(ms) => command(out, &[b"SET", name, &bytes, b"PX", ms.as_bytes()]),
-                }
+                set(out, self.plan.form(lane, seq), name, &bytes, ttl_us.map(|ttl| (ttl / 1000).max(1)));
             }
             Effect::Delete => command(out, &[b"DEL", name]),
             Effect::Add => command(out, &[b"INCR", name]),
@@ -167,4 +192,29 @@ pub fn understand(
 /// Whether a name is that of a key whose number is below the lane's limit.
 pub fn owns(name: &[u8], limit: impl Fn(u16) -> Option<u32>) -> bool {
     value::parse_key(name).is_some_and(|(lane, key)| limit(lane).is_some_and(|limit| key < limit))
+}
+
+/// Appends the commands that set a key.
+fn set(out: &mut Vec<u8>, form: Form, name: &[u8], bytes: &[u8], ttl_ms: Option<u64>) {
+    let text = |number: u64| number.to_string().into_bytes();
+    match (form, ttl_ms) {
+        (Form::Persisted { ttl_ms }, _) => {
+            command(out, &[b"MULTI"]);
+            command(out, &[b"SET", name, bytes, b"PX", &text(ttl_ms)]);
+            command(out, &[b"GETEX", name, b"PERSIST"]);
+            command(out, &[b"EXEC"]);
+        }
+        (_, None) => command(out, &[b"SET", name, bytes]),
+        (Form::Plain, Some(ttl)) => command(out, &[b"SET", name, bytes, b"PX", &text(ttl)]),
+        (Form::Setex, Some(ttl)) if ttl % 1000 == 0 => {
+            command(out, &[b"SETEX", name, &text(ttl / 1000), bytes]);
+        }
+        (Form::Setex, Some(ttl)) => command(out, &[b"PSETEX", name, &text(ttl), bytes]),
+        (Form::Deadline, Some(ttl)) => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+            // Rounded up: a deadline before its time would look like a loss.
+            let at = u64::try_from(now).unwrap_or(u64::MAX - 1).saturating_add(ttl + 1);
+            command(out, &[b"SET", name, bytes, b"PXAT", &text(at)]);
+        }
+    }
 }

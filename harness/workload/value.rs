@@ -40,7 +40,7 @@ pub fn fill(mut state: u64, end: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// The value of an op; see [`value`].
+/// The value of an op: a header that names it, then filler that nothing but this op has.
 pub fn bytes(seed: u64, lane: u16, seq: u32, size: u32) -> Vec<u8> {
     let mut out = Vec::with_capacity(size.max(SHORTEST) as usize);
     value(seed, lane, seq, size, &mut out);

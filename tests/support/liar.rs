@@ -51,6 +51,8 @@ pub enum Lie {
     Hangs,
     /// It runs with another policy than its file says.
     IgnoresPolicy,
+    /// It does not end when it is told to.
+    IgnoresTerm,
 }
 
 /// Runs lying servers inside the trial's own thread.
@@ -230,9 +232,10 @@ impl Instance for Liar {
 
     async fn signal(&mut self, signal: Signal) -> Result<(), EngineError> {
         match signal {
+            Signal::Term if self.lie == Lie::IgnoresTerm => {}
             Signal::Term => drop(self.end(Exit { code: Some(0), ..Exit::default() }).code),
             Signal::Kill => drop(self.end(Exit { signal: Some(9), ..Exit::default() }).code),
-            Signal::Pause | Signal::Resume => {}
+            Signal::Pause | Signal::Resume | Signal::Abort | Signal::Segfault => {}
         }
         Ok(())
     }
@@ -281,7 +284,8 @@ impl Instance for Liar {
     }
 
     async fn files(&mut self) -> Result<Vec<DataFile>, EngineError> {
-        Ok(Vec::new())
+        let bytes = self.state.borrow().log.len() as u64 * 64;
+        Ok(vec![DataFile { path: "appendonlydir/appendonly.aof.1.incr.aof".into(), bytes }])
     }
 
     async fn read_file(&mut self, path: &str) -> Result<Vec<u8>, EngineError> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bollard::errors::Error;
 use bollard::query_parameters::{StopContainerOptionsBuilder, WaitContainerOptionsBuilder};
 use futures_util::StreamExt;
-use rustix::process::Signal as Posix;
+use rustix::process::{Signal as Posix, pidfd_send_signal};
 
 use super::exit::{was_forced, whole_seconds};
 use super::host::{inside, list, make_folder, read_tail};
@@ -16,7 +16,7 @@ use super::{Container, SETTLE};
 use crate::engine::docker::archive;
 use crate::engine::docker::link::{ACT, describe, limited};
 use crate::engine::docker::place::{HOME, LOG, SOCKET};
-use crate::engine::{Address, DataFile, EngineError, Exit, Instance, Signal, Volume};
+use crate::engine::{Address, DataFile, EngineError, Exit, Instance, Killer, Restart, Signal, Volume};
 use crate::matrix::Directive;
 
 #[async_trait(?Send)]
@@ -50,6 +50,8 @@ impl Instance for Container {
         match signal {
             Signal::Term => self.send(Posix::TERM, "SIGTERM").await,
             Signal::Kill => self.send(Posix::KILL, "SIGKILL").await,
+            Signal::Abort => self.send(Posix::ABORT, "SIGABRT").await,
+            Signal::Segfault => self.send(Posix::SEGV, "SIGSEGV").await,
             Signal::Pause => {
                 let pause = limited(&action("pause"), ACT, self.client.pause_container(&self.id)).await;
                 pause.map_err(|error| self.lacking(error))?;
@@ -76,6 +78,9 @@ impl Instance for Container {
     }
 
     async fn exited(&mut self, limit: Duration) -> Result<Option<Exit>, EngineError> {
+        if self.supervised.is_some() {
+            return self.end_of_life(limit).await;
+        }
         // A starting server is looked at every few milliseconds: that is no question for the engine.
         if limit.is_zero() && self.process.as_ref().is_some_and(|process| !process.is_gone()) {
             return Ok(None);
@@ -178,6 +183,25 @@ impl Instance for Container {
                 .map_err(|error| EngineError::failed(format!("write {}", path.display()), error));
         }
         archive::upload(&self.client, &self.id, self.place.data(), path, bytes).await
+    }
+
+    fn data_folder(&self) -> Option<PathBuf> {
+        self.data_here()
+    }
+
+    fn killer(&self) -> Option<Killer> {
+        let handle = self.process.as_ref()?.handle.try_clone().ok()?;
+        Some(Box::new(move || {
+            let _ = pidfd_send_signal(&handle, Posix::KILL);
+        }))
+    }
+
+    async fn supervise(&mut self, restart: Restart) -> Result<(), EngineError> {
+        self.put_under_policy(restart).await
+    }
+
+    async fn revived(&mut self) -> Result<(), EngineError> {
+        self.started_again().await
     }
 
     async fn log_tail(&mut self, lines: usize) -> Vec<String> {

@@ -3,6 +3,7 @@
 mod exit;
 mod host;
 mod instance;
+mod supervised;
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -46,6 +47,7 @@ pub(super) struct Container {
     paused: bool,
     process: Option<Process>,
     published_port: Option<u16>,
+    supervised: Option<supervised::Supervised>,
 }
 
 impl Container {
@@ -73,6 +75,7 @@ impl Container {
             paused: false,
             process: None,
             published_port: None,
+            supervised: None,
         };
         container.make_volume().await?;
         container.make().await?;

@@ -1,0 +1,182 @@
+//! Reports: golden files of a small run, and nothing in a run's texts that could break out of them.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/records.rs"]
+mod records;
+
+use std::fs;
+
+use outlast::record::{JournalLine, Report, TrialRecord, Verdict};
+use outlast::report::{assemble, write};
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use records::{HOSTILE, lines, trial};
+
+/// A file of the report of these lines.
+fn rendered(file: &str, lines: Vec<JournalLine>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &assemble(lines)).unwrap();
+    fs::read_to_string(folder.path().join(file)).unwrap()
+}
+
+/// The lines with another text for the hostile one.
+fn with_text(text: &str) -> Vec<JournalLine> {
+    let json = |text: &str| {
+        let quoted = serde_json::to_string(text).unwrap();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    let all = serde_json::to_string(&lines()).unwrap();
+    serde_json::from_str(&all.replace(&json(HOSTILE), &json(text))).unwrap()
+}
+
+fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let start = text.find(from).unwrap_or_else(|| panic!("{from} is not there"));
+    let end = start + text[start..].find(to).unwrap();
+    &text[start..end + to.len()]
+}
+
+/// The data that the page's script reads.
+fn embedded(page: &str) -> &str {
+    let start = "<script type=\"application/json\" id=\"data\">";
+    between(page, start, "</script>").strip_prefix(start).unwrap().strip_suffix("</script>").unwrap()
+}
+
+/// Every tag as a browser would see it: in a script or a style only its own end counts.
+fn tags(page: &str) -> Vec<&str> {
+    let mut tags = Vec::new();
+    let mut rest = page;
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start..];
+        let tag = &rest[..=rest.find('>').unwrap()];
+        tags.push(tag);
+        rest = &rest[tag.len()..];
+        for raw in ["script", "style"] {
+            if tag.starts_with(&format!("<{raw}")) {
+                rest = &rest[rest.find(&format!("</{raw}")).unwrap()..];
+            }
+        }
+    }
+    tags
+}
+
+#[test]
+fn the_csv_has_a_row_for_every_trial_even_one_that_never_ended() {
+    insta::assert_snapshot!("csv", rendered("trials.csv", with_text("harmless")));
+}
+
+#[test]
+fn the_json_is_the_record_as_it_is() {
+    let json: serde_json::Value =
+        serde_json::from_str(&rendered("report.json", with_text("harmless"))).unwrap();
+    insta::assert_json_snapshot!("json", json);
+    let back: Report = serde_json::from_value(json).unwrap();
+    assert_eq!(back, assemble(with_text("harmless")));
+}
+
+#[test]
+fn the_page_answers_first_and_reads_without_scripts() {
+    let page = rendered("index.html", with_text("harmless"));
+    let header = between(&page, "<header", "</header>");
+    let run = between(&page, "<section aria-labelledby=\"h-interrupted\">", "<noscript>");
+    let plain = between(&page, "<noscript>", "</noscript>");
+    insta::assert_snapshot!("page", format!("{header}\n\n{run}\n\n{plain}"));
+}
+
+#[test]
+fn the_pages_data_is_columns_with_a_dictionary_each() {
+    let page = rendered("index.html", with_text("harmless"));
+    let mut data: serde_json::Value = serde_json::from_str(embedded(&page)).unwrap();
+    let details: Vec<_> = data["details"].as_object().unwrap().keys().cloned().collect();
+    data["details"] = details.into();
+    insta::assert_json_snapshot!("page_data", data);
+}
+
+#[test]
+fn the_first_line_of_the_page_is_the_answer() {
+    let headline = |verdicts: &[Verdict]| {
+        let trials =
+            (1..).zip(verdicts).map(|(seed, &verdict)| JournalLine::Finished(trial("kill", seed, verdict)));
+        let closed = JournalLine::Closed(records::run());
+        let page = rendered("index.html", trials.chain([closed]).collect());
+        let title = between(&page, "<title>", " ·").strip_prefix("<title>").unwrap();
+        title.strip_suffix(" ·").unwrap().to_owned()
+    };
+    use Verdict as V;
+    for (verdicts, expected) in [
+        (&[V::Kept, V::Unsupported][..], "Every promise was kept"),
+        (&[V::Unsupported], "Nothing could be put to the test"),
+        (&[V::Kept, V::Broken, V::Errored], "One trial lost more than was promised"),
+        (&[V::Broken, V::Broken, V::Kept], "2 trials lost more than was promised"),
+        (&[V::Kept, V::Known], "No new breach; one trial shows a known defect"),
+        (&[V::Known, V::Inconclusive], "No promise was broken, but one trial proved nothing"),
+        (&[V::Errored, V::Inconclusive], "No promise was broken, but 2 trials proved nothing"),
+    ] {
+        assert_eq!(headline(verdicts), expected, "{verdicts:?}");
+    }
+    let unclosed =
+        |verdict| vec![JournalLine::Run(records::run()), JournalLine::Finished(trial("kill", 1, verdict))];
+    assert!(rendered("index.html", unclosed(V::Kept)).contains("<title>Interrupted after 1 of 8 trials ·"));
+    let broken = "<title>Interrupted after 1 of 8 trials; one lost more than was promised ·";
+    assert!(rendered("index.html", unclosed(V::Broken)).contains(broken));
+}
+
+#[test]
+fn hostile_texts_stay_text_on_the_page() {
+    let page = rendered("index.html", lines());
+    assert_eq!(tags(&page), tags(&rendered("index.html", with_text("harmless"))));
+    assert!(!page.contains("<img") && !page.contains("href=\"javascript:"));
+    let data = embedded(&page);
+    assert!(!data.contains(['<', '\u{2028}', '\u{2029}']));
+    // ... and none of it is lost on the way.
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    assert_eq!(data["suite"]["words"][0], HOSTILE);
+    assert!(page.contains("&#60;img src=x onerror=alert(1)"));
+}
+
+#[test]
+fn no_cell_of_the_csv_is_a_formula() {
+    let text = rendered("trials.csv", lines());
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let columns = reader.headers().unwrap().clone();
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 7);
+    for cell in rows.iter().flatten() {
+        let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+        assert!(!formula || cell.parse::<f64>().is_ok(), "{cell:?}");
+    }
+    let hostile = rows.iter().find(|row| row.iter().any(|cell| cell == "'=cmd()")).unwrap();
+    let cell = |name: &str| &hostile[columns.iter().position(|column| column == name).unwrap()];
+    assert_eq!((cell("server"), cell("persistence")), ("'=cmd()", "'+1+1"));
+    assert_eq!((cell("workload"), cell("fault")), ("'@SUM(A1)", "'-2+3"));
+    assert_eq!((cell("message"), cell("lost"), cell("verdict")), (HOSTILE, "1", "errored"));
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 200, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn no_text_can_add_a_tag_to_the_page_or_a_formula_to_the_csv(
+        parts in prop::collection::vec(prop_oneof![
+            Just("</script>".to_owned()), Just("<!--".to_owned()), Just("<script".to_owned()), Just("{{ x }}".to_owned()),
+            Just("]]>".to_owned()), Just("&lt;".to_owned()), Just("\" onload=\"".to_owned()), Just("=1".to_owned()),
+            Just("\r\n-".to_owned()), Just("\\u003c".to_owned()), any::<String>(),
+        ], 0..4),
+    ) {
+        let text = parts.concat();
+        let page = rendered("index.html", with_text(&text));
+        let harmless = rendered("index.html", with_text("harmless"));
+        prop_assert_eq!(tags(&page), tags(&harmless));
+        let data: serde_json::Value = serde_json::from_str(embedded(&page)).unwrap();
+        prop_assert_eq!(data["suite"]["words"].as_array().unwrap().iter().filter(|word| **word == text).count(), 1);
+        let csv = rendered("trials.csv", with_text(&text));
+        for row in csv::Reader::from_reader(csv.as_bytes()).records() {
+            for cell in &row.unwrap() {
+                let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+                prop_assert!(!formula || cell.parse::<f64>().is_ok(), "{:?}", cell);
+            }
+        }
+        let back: Report = serde_json::from_str(&rendered("report.json", with_text(&text))).unwrap();
+        let kept = |trial: &TrialRecord| trial.repro == text;
+        prop_assert!(back.trials.iter().any(kept));
+    }
+}
