@@ -10,29 +10,31 @@ use crate::glob;
 impl Matrix {
     /// Every case, in the order of the file; those that an engine cannot do are left out where one is named.
     pub fn cases<'a>(&'a self, engine: Option<&'a str>) -> impl Iterator<Item = Case> + 'a {
-        (0_u16..).zip(&self.suites).flat_map(move |(suite, picks)| {
-            // The innermost loops are the longest: a coordinate is checked as soon as it is complete.
-            picks.faults.iter().flat_map(move |&fault| {
-                picks.servers.iter().flat_map(move |&server| {
-                    picks.persistences.iter().flat_map(move |&persistence| {
-                        picks.storages.iter().flat_map(move |&storage| {
-                            picks
-                                .workloads
-                                .iter()
-                                .map(move |&workload| Case {
-                                    suite,
-                                    server,
-                                    persistence,
-                                    storage,
-                                    workload,
-                                    fault,
-                                    seed: 1,
-                                })
-                                .filter(move |case| self.allows(*case, engine))
-                                .flat_map(move |case| {
-                                    (1..=picks.seeds).map(move |seed| Case { seed, ..case })
-                                })
-                        })
+        (0..self.suites.len() as u16).flat_map(move |suite| self.cases_of(suite, engine))
+    }
+
+    /// The cases of one suite.
+    fn cases_of<'a>(&'a self, suite: u16, engine: Option<&'a str>) -> impl Iterator<Item = Case> + 'a {
+        let picks = &self.suites[usize::from(suite)];
+        // The innermost loops are the longest: a coordinate is checked as soon as it is complete.
+        picks.faults.iter().flat_map(move |&fault| {
+            picks.servers.iter().flat_map(move |&server| {
+                picks.persistences.iter().flat_map(move |&persistence| {
+                    picks.storages.iter().flat_map(move |&storage| {
+                        picks
+                            .workloads
+                            .iter()
+                            .map(move |&workload| Case {
+                                suite,
+                                server,
+                                persistence,
+                                storage,
+                                workload,
+                                fault,
+                                seed: 1,
+                            })
+                            .filter(move |case| self.allows(*case, engine))
+                            .flat_map(move |case| (1..=picks.seeds).map(move |seed| Case { seed, ..case }))
                     })
                 })
             })
@@ -103,7 +105,7 @@ impl Matrix {
                 notes.add(span.clone(), message, Some(format!("leave it out with \"!{name}\"")));
             }
         }
-        let none = |engine| !self.cases(engine).any(|case| case.suite == suite);
+        let none = |engine| self.cases_of(suite, engine).next().is_none();
         let engine = self.run.engine.as_deref().filter(|engine| *engine != "auto");
         if none(None) {
             let help = "every combination is ruled out by `needs`, `servers`, `engines` or a [[rule]]";
