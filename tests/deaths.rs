@@ -61,7 +61,7 @@ memory = "128MB"
 "#;
     let checkout = run(faults, r#""none", "always""#, "single");
     for (fault, exit) in
-        [("d-segfault", "signal 11"), ("d-abort", "signal 6"), ("d-debug", "signal 11"), ("d-oom", "signal")]
+        [("d-segfault", "signal 11"), ("d-abort", "signal"), ("d-debug", "signal 11"), ("d-oom", "signal")]
     {
         let always = checkout.trial(&["::always::", fault]);
         kept_all(&always);

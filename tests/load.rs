@@ -147,7 +147,7 @@ fn mistakes_in_a_load_are_shown_where_they_are() {
     let mistakes = [
         ("duration = \"400ms\"", "duration = \"400ms\"\nwrites = 5", "exclude one another"),
         ("rate = 1000\nopen = true", "open = true", "an open loop needs a `rate`"),
-        ("resp = 3", "resp = 4", "no version 4 of RESP"),
+        ("resp = 3", "resp = 4", "`resp` must be at most 3"),
         ("user = \"app:hush-hush\"", "user = \"app\"", "`user` cannot be read"),
         ("storm = true", "mix = { churn = 1 }", "half a mix"),
         (

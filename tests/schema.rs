@@ -127,6 +127,11 @@ fn every_key_of_the_schema_is_read_and_every_key_that_is_read_is_in_the_schema()
     // A rule about everything would leave nothing.
     whole["rule"][0]["skip"]["appendonly"] = json!("no");
     whole["run"]["engine"] = json!("docker");
+    let workload = whole["workload"]["it"].as_object_mut().unwrap();
+    workload.remove("writes");
+    workload.insert("kind".into(), json!("mixed"));
+    workload.insert("mix".into(), json!({ "churn": 1 }));
+    workload.insert("user".into(), json!("app:secret"));
     if let Err(mistakes) = parse(&whole) {
         panic!("{mistakes}");
     }

@@ -13,6 +13,7 @@ impl Matrix {
         (0..self.suites.len() as u16).flat_map(move |suite| self.cases_of(suite, engine))
     }
 
+    /// The cases of one suite.
     fn cases_of<'a>(&'a self, suite: u16, engine: Option<&'a str>) -> impl Iterator<Item = Case> + 'a {
         let picks = &self.suites[usize::from(suite)];
         // The innermost loops are the longest: a coordinate is checked as soon as it is complete.
