@@ -71,6 +71,7 @@ fn example(key: &Key) -> Value {
     match (&key.kind, key.name) {
         (_, "config") => json!("examples/elsewhere/redis.conf"),
         (_, "sha256") => json!("ab".repeat(32)),
+        (_, "user") => json!("app:secret"),
         (Kind::Texts, "engine") => json!("docker"),
         (Kind::Texts, "deb") => json!(["a", "b"]),
         (Kind::Texts, _) => json!(["it"]),
@@ -96,8 +97,15 @@ fn everything(table: &Table) -> Value {
     if matches!(table.others, Others::Directives | Others::Conditions) {
         keys.insert("appendonly".into(), "yes".into());
     }
-    if table.name == "package" {
-        keys.remove("deb");
+    match table.name {
+        "package" => drop(keys.remove("deb")),
+        // What excludes one another, and what goes together.
+        "workload" => {
+            keys.remove("writes");
+            keys.insert("kind".into(), "mixed".into());
+        }
+        "mix" => drop(keys.insert("single".into(), 1.into())),
+        _ => {}
     }
     keys.into()
 }
