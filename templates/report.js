@@ -36,12 +36,14 @@
   };
 
   // The heat map.
-  const mapServer = $("map-server");
+  const mapServer = $("map-server"), mapSuite = $("map-suite");
+  for (const suite of data.suite.words) mapSuite.append(el("option", { value: suite }, suite));
   for (const server of [...data.server.words].sort()) mapServer.append(el("option", { value: server }, server));
   const drawMap = () => {
     const cells = new Map();
     for (let i = 0; i < total; i++) {
       if (mapServer.value && word("server", i) !== mapServer.value) continue;
+      if (mapSuite.value && word("suite", i) !== mapSuite.value) continue;
       if (data.verdict[i] === "unsupported") continue;
       const key = word("persistence", i) + "\n" + word("fault", i);
       const share = data.share[i];
@@ -69,7 +71,7 @@
       const rgb = cell.lost ? "--loss" : "--ok";
       const strength = cell.lost ? (cell.bad || cell.known ? 0.3 + 0.5 * cell.share : 0.08 + 0.2 * cell.share) : 0.1;
       const button = el("button", { type: "button", title: label, "aria-label": label, class: cell.bad ? "x" : "", onclick: () => {
-        Object.assign(state, { q: "", verdict: "", suite: "", workload: "", persistence: policy, fault, server: mapServer.value });
+        Object.assign(state, { q: "", verdict: "", suite: mapSuite.value, workload: "", persistence: policy, fault, server: mapServer.value });
         refresh();
         $("h-trials").scrollIntoView({ behavior: "smooth" });
       } }, `${percent} ${mark}`);
@@ -79,6 +81,7 @@
     $("map").replaceChildren(el("thead", {}, head), el("tbody", {}, ...rows));
   };
   mapServer.addEventListener("change", drawMap);
+  mapSuite.addEventListener("change", drawMap);
 
   // The table: only the rows in sight exist.
   const COLUMNS = [
