@@ -1,5 +1,6 @@
 """The standard trial with a local process: subprocess and redis-py."""
 
+import contextlib
 import os
 import subprocess
 
@@ -12,23 +13,21 @@ SERVER = os.environ.get("SERVER")
 pytestmark = pytest.mark.skipif(not SERVER, reason="SERVER names no redis-server")
 
 
-def start(folder):
+@contextlib.contextmanager
+def server(folder):
     socket = folder / "s"
-    with open(folder / "log", "a") as log:
-        server = subprocess.Popen(
-            [SERVER, "--port", "0", "--unixsocket", socket, "--dir", folder, *OPTIONS], stdout=log, stderr=log
-        )
-    client = redis.Redis(unix_socket_path=str(socket))
-    wait(client)
-    return server, client
+    command = [SERVER, "--port", "0", "--unixsocket", socket, "--dir", folder, *OPTIONS]
+    with open(folder / "log", "a") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            client = redis.Redis(unix_socket_path=str(socket))
+            wait(client)
+            yield client
+        finally:
+            process.kill()
 
 
 def test_kill(tmp_path, seed):
-    server, client = start(tmp_path)
-    write(client, seed)
-    server.kill()
-    server.wait()
-    server, client = start(tmp_path)
-    read_back(client, seed)
-    server.kill()
-    server.wait()
+    with server(tmp_path) as client:
+        write(client, seed)
+    with server(tmp_path) as client:
+        read_back(client, seed)
