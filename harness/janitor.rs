@@ -79,7 +79,14 @@ impl Home {
 
     /// Ends the run in order: the janitor cleans up, within a limit. False when something is left for the next run.
     pub fn close(mut self) -> bool {
-        drop(self.janitor.stdin.take());
+        self.end();
+        !self.folder.join(ENGINE_MARK).exists()
+    }
+
+    fn end(&mut self) {
+        if self.janitor.stdin.take().is_none() {
+            return;
+        }
         let limit = Instant::now() + END_LIMIT;
         while let Ok(None) = self.janitor.try_wait() {
             if Instant::now() > limit {
@@ -90,7 +97,13 @@ impl Home {
         }
         let _ = self.janitor.wait();
         let _ = self.lock.unlock();
-        !self.folder.join(ENGINE_MARK).exists()
+    }
+}
+
+/// A run that cannot begin is cleaned up before its error is printed, like one that ends.
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -74,6 +74,7 @@ impl Stop {
 }
 
 fn start(flags: &Flags) -> Result<u8, Stop> {
+    let recipe = Recipe::of(flags)?;
     let matrix = load(flags)?;
     let settings = Settings::resolve(flags, &matrix.run);
     let engine = choose(settings.engine);
@@ -85,7 +86,7 @@ fn start(flags: &Flags) -> Result<u8, Stop> {
         eprintln!("no trial matches: nothing was run (--list shows the names)");
         return Ok(exit::KEPT);
     }
-    Run::prepare(flags, settings, Arc::new(matrix), engine, cases)?.go()
+    Run::prepare(flags, settings, Arc::new(matrix), engine, cases, recipe)?.go()
 }
 
 fn load(flags: &Flags) -> Result<Matrix, Stop> {

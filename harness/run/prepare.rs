@@ -21,6 +21,7 @@ impl Run {
         matrix: Arc<Matrix>,
         engine_name: &'static str,
         cases: Vec<Case>,
+        recipe: Recipe,
     ) -> Result<Self, Stop> {
         let began = Instant::now();
         let started = jiff::Timestamp::now();
@@ -79,7 +80,7 @@ impl Run {
             format: flags.format,
             color: flags.color,
             logfile: flags.logfile.clone(),
-            recipe: Recipe::of(flags)?,
+            recipe,
             until_broken: flags.until_broken,
             seconds: flags.seconds,
             cases,
