@@ -7,12 +7,24 @@ use std::path::{Path, PathBuf};
 use crate::record::Report;
 
 mod assemble;
+pub mod cases;
 mod csv;
+mod diff;
+mod gate;
+pub mod history;
 mod html;
 mod json;
 pub mod statistics;
 
 pub use assemble::assemble;
+pub use diff::diff;
+
+/// Adds what other runs tell: earlier ones, where a history is kept, and the baseline, where there is one.
+pub fn complete(report: &mut Report, past: Option<&[history::Line]>, baseline: Option<&Report>) {
+    report.history = past.map(|lines| history::history(lines, report));
+    report.baseline = baseline.map(|baseline| diff(baseline, report));
+    report.gate = gate::judge(report);
+}
 
 /// A format: the name of its file, and how it is rendered.
 pub struct Format {

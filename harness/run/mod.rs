@@ -25,26 +25,13 @@ use crate::janitor::Home;
 use crate::matrix::{Case, Matrix};
 use crate::progress::Progress;
 use crate::record::RunFacts;
+pub use crate::record::exit;
 use crate::server::{Build, Unavailable};
 use crate::settings::{Color, EngineChoice, Flags, Format, Settings};
 use crate::{matrix, report};
 
 /// Trials in flight per processor: most of the time a trial waits, for writes that are paced, for a grace.
 const TRIALS_PER_CPU: usize = 16;
-
-/// Exit codes, apart so that CI can tell them apart.
-pub mod exit {
-    /// Every promise kept.
-    pub const KEPT: u8 = 0;
-    /// A promise was broken.
-    pub const BROKEN: u8 = 1;
-    /// The command line or matrix.toml is wrong, or no server can be had.
-    pub const USAGE: u8 = 2;
-    /// The lab failed, or put no pressure.
-    pub const LAB: u8 = 3;
-    /// Stopped before the end.
-    pub const INTERRUPTED: u8 = 130;
-}
 
 /// Runs what the command line asks for.
 pub fn main(flags: &Flags) -> ExitCode {
