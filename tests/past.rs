@@ -1,6 +1,7 @@
 //! What other runs tell of one: the history, the difference, the gate.
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "support/records.rs"]
 mod records;
 

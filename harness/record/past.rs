@@ -99,6 +99,18 @@ pub enum Change {
 }
 
 impl Change {
+    /// What a history tells of, the most urgent first.
+    pub const TOLD: [Self; 8] = [
+        Self::New,
+        Self::Flaky,
+        Self::StillBroken,
+        Self::Unproven,
+        Self::NotRun,
+        Self::Known,
+        Self::Fixed,
+        Self::Proven,
+    ];
+
     /// The word used in reports.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -79,6 +79,8 @@ pub struct ReportWishes {
     pub columns: Vec<String>,
     /// Whether allure-results/ is written.
     pub allure: bool,
+    /// Runs that history.jsonl keeps; no history when 0.
+    pub history: usize,
 }
 
 /// A server of the matrix, as found.
