@@ -254,11 +254,6 @@ pub struct Login {
 impl Login {
     /// What stands in a report in place of the password.
     pub const MASK: &'static str = "***";
-
-    /// A text without the password.
-    pub fn mask(&self, text: &str) -> String {
-        text.replace(&self.password, Self::MASK)
-    }
 }
 
 impl std::fmt::Debug for Login {

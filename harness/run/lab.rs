@@ -16,6 +16,7 @@ use crate::plan::{Builds, Plan};
 use crate::progress::Progress;
 use crate::record::{RunFacts, TrialRecord, Verdict};
 use crate::report::text::line;
+use crate::secrets::Secrets;
 use crate::server::{Build, Unavailable};
 use crate::trial;
 use crate::workload::preload;
@@ -101,12 +102,13 @@ impl Lab {
                 return None;
             }
             let plan = self.plan(case, attempt, &recipe);
+            let flags = Secrets::of_plan(&plan).mask(&recipe.flags());
             self.note(self.journal.started(&plan.name, attempt));
             let mut record = match &self.builds[usize::from(case.server)] {
                 Ok(_) => trial::run(&Arc::new(plan), &self.engine, self.began),
                 Err(missing) => unavailable(&plan, missing, self.engine.name()),
             };
-            record.repro = format!("{}'{}'{}", self.repro, record.name, recipe.flags());
+            record.repro = format!("{}'{}'{flags}", self.repro, record.name);
             if record.verdict != Verdict::Inconclusive || attempt >= self.attempts {
                 break record;
             }
