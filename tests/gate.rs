@@ -168,7 +168,6 @@ fn no_password_is_in_any_file_of_a_run() {
 save = ""
 appendonly = "yes"
 masterauth = "hunter2-of-the-replica"
-user = "other on >hunter2-of-the-other ~* +@all"
 
 [workload.app]
 kind = "single"
