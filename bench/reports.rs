@@ -65,8 +65,8 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
 /// One in ten loses something, one in a hundred is broken and has all that a record can hold.
 fn trial(number: usize) -> TrialRecord {
     let (server, policy, fault) = (number % 6, number / 6 % 12, number / 72);
-    let broken = number % 100 == 0;
-    let lost = if number % 10 == 0 { 250 } else { 0 };
+    let broken = number.is_multiple_of(100);
+    let lost = if number.is_multiple_of(10) { 250 } else { 0 };
     let promise = Promise {
         id: "everysec".into(),
         sentence: "with appendfsync everysec at most the last two seconds are lost".into(),
