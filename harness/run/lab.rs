@@ -83,8 +83,10 @@ impl Lab {
         };
         match record.verdict {
             Verdict::Kept | Verdict::Known => Ok(Completion::Completed),
-            Verdict::Unsupported => Ok(Completion::ignored_with(record.message)),
-            Verdict::Inconclusive if !self.inconclusive_fails => Ok(Completion::ignored_with(record.message)),
+            Verdict::Unsupported => Ok(Completion::ignored_with(line(&record.message))),
+            Verdict::Inconclusive if !self.inconclusive_fails => {
+                Ok(Completion::ignored_with(line(&record.message)))
+            }
             verdict => Err(Failed::from(format!(
                 "{}: {}\n{}",
                 verdict.as_str(),
