@@ -19,7 +19,7 @@ pipeline = 8
 writes = 600
 
 [workload.blocking]
-connections = 3
+connections = 4
 pipeline = 6
 writes = 600
 

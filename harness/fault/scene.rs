@@ -83,6 +83,12 @@ impl Scene {
             .ok_or_else(|| Trouble::Lab(format!("unknown workload kind {}", plan.workload.kind)))?;
         let mut directives = plan.directives();
         directives.iter().try_for_each(|line| knows(&plan, &line.name))?;
+        if plan.workload.tls && !plan.build.knows("tls-port") {
+            return Err(Trouble::Unsupported {
+                reason: format!("{} {} was built without TLS", plan.build.product, plan.build.version),
+                remedy: "use a build with TLS, such as an official image".into(),
+            });
+        }
         directives.extend(plan.workload.user.iter().flat_map(login_lines));
         let blueprint = Blueprint {
             id: plan.id.clone(),
@@ -93,6 +99,7 @@ impl Scene {
             launch: plan.fault.launch,
             memory: plan.fault.memory,
             tcp: plan.fault.steps.iter().any(|step| step.starts_with("replica")),
+            tls: plan.workload.tls,
         };
         let instance = engine.create(blueprint).await?;
         let ledger = Ledger::new(workload, workload::lanes(&plan.workload));
@@ -203,8 +210,10 @@ impl Scene {
         self.saves = None;
         self.storm = None;
         self.paused = false;
-        for mut other in std::mem::take(&mut self.attached) {
-            other.remove().await?;
+        if !self.plan.fault.steps.iter().any(|step| step == "promote") {
+            for mut other in std::mem::take(&mut self.attached) {
+                other.remove().await?;
+            }
         }
         if let Some(driver) = self.driver.take() {
             self.draft.wrote_for = driver.elapsed();
