@@ -67,7 +67,8 @@ fn what_a_replica_had_not_read_is_lost_as_a_tail_and_no_promise_is_broken() {
 #[test]
 fn a_wait_promises_only_where_a_replica_has_taken_over_and_a_waitaof_only_where_none_has() {
     for (kind, kept_by) in [("wait", Safe::OnReplica), ("waitaof", Safe::OnDisk)] {
-        let spec = Workload { kind: kind.into(), connections: 1, pipeline: 4, value: 40, ..Workload::default() };
+        let spec =
+            Workload { kind: kind.into(), connections: 1, pipeline: 4, value: 40, ..Workload::default() };
         let mut ledger = Ledger::new(workload::make(&spec, 1).unwrap(), 1);
         // Every fourth op is a promise; the first write is gone.
         for seq in 0..8 {

@@ -10,7 +10,7 @@ mod ending;
 mod starting;
 mod writing;
 
-use starting::{knows, login_lines};
+use starting::{knows, login_lines, without_tls};
 
 pub use draft::{Copy, DeathFact, Draft, Phase, Recovery};
 
@@ -84,10 +84,7 @@ impl Scene {
         let mut directives = plan.directives();
         directives.iter().try_for_each(|line| knows(&plan, &line.name))?;
         if plan.workload.tls && !plan.build.knows("tls-port") {
-            return Err(Trouble::Unsupported {
-                reason: format!("{} {} was built without TLS", plan.build.product, plan.build.version),
-                remedy: "use a build with TLS, such as an official image".into(),
-            });
+            return Err(without_tls(&plan));
         }
         directives.extend(plan.workload.user.iter().flat_map(login_lines));
         let blueprint = Blueprint {
