@@ -62,6 +62,8 @@ impl Instance for Container {
                 self.paused = true;
                 Ok(())
             }
+            // As SIGCONT does to a process that runs.
+            Signal::Resume if !self.paused => Ok(()),
             Signal::Resume => {
                 limited(&action("unpause"), ACT, self.client.unpause_container(&self.id)).await?;
                 self.paused = false;
