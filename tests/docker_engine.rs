@@ -290,7 +290,9 @@ async fn another_server_gets_the_dead_ones_data_and_config_file() {
         let mut connection = ready(&mut *server).await;
         for words in [["CONFIG", "SET", "hz", "17"].as_slice(), &["CONFIG", "REWRITE"]] {
             let mut command = redis::cmd(words[0]);
-            words[1..].iter().for_each(|word| drop(command.arg(*word)));
+            for word in &words[1..] {
+                command.arg(*word);
+            }
             command.exec_async(&mut connection).await.unwrap();
         }
         kill(&mut *server).await;

@@ -22,9 +22,14 @@ value = "32B"
 
 [fault.followed]
 steps = ["replica following", "write 300", "kill", "promote"]
+set = { rdb-del-sync-files = "yes" }
 
 [fault.frozen]
 steps = ["replica following", "write 300", "replica freeze", "kill", "promote"]
+set = { rdb-del-sync-files = "yes" }
+
+[fault.copy-kept]
+steps = ["replica following", "write 300", "kill", "promote"]
 
 [fault.same-again]
 steps = ["replica following", "write 300", "kill", "start"]
@@ -34,13 +39,13 @@ name = "failover"
 server = ["*"]
 persistence = ["none", "always"]
 workload = ["wait", "churn"]
-fault = ["followed", "frozen", "same-again"]
+fault = ["followed", "frozen", "copy-kept", "same-again"]
 "#;
 
 #[test]
 fn what_a_replica_had_not_read_is_lost_as_a_tail_and_no_promise_is_broken() {
     let checkout = Checkout::new(SUITE);
-    let outcome = checkout.run(&["failover::"]);
+    let outcome = checkout.run(&["failover::", "--skip", "::copy-kept::"]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
     for persistence in ["none", "always"] {
         for workload in ["wait", "churn"] {
@@ -62,6 +67,18 @@ fn what_a_replica_had_not_read_is_lost_as_a_tail_and_no_promise_is_broken() {
     assert_eq!((forgot.verdict, forgot.epochs[0].shape), (Verdict::Kept, Shape::All), "{forgot:#?}");
     assert!(!forgot.anomalies.contains(&Anomaly::LostPromised), "{forgot:#?}");
     assert!(checkout.leftovers().is_empty(), "{:?}", checkout.leftovers());
+}
+
+#[test]
+fn the_copy_that_a_replica_was_sent_comes_back_after_the_failover() {
+    let checkout = Checkout::new(SUITE);
+    checkout.run(&["::churn::copy-kept::"]);
+    let kept = checkout.trial(&["::always::"]);
+    assert_eq!((kept.verdict, kept.epochs[1].lost), (Verdict::Kept, 0), "{kept:#?}");
+    let stale = checkout.trial(&["::none::"]);
+    assert_eq!(stale.verdict, Verdict::Broken, "{stale:#?}");
+    assert_eq!(stale.epochs[0].verdict, Verdict::Kept, "{stale:#?}");
+    assert!(stale.epochs[1].anomalies.contains(&Anomaly::Resurrected), "{stale:#?}");
 }
 
 #[test]
