@@ -25,7 +25,7 @@ steps = ["replica following", "write 300", "kill", "promote"]
 set = { rdb-del-sync-files = "yes" }
 
 [fault.frozen]
-steps = ["replica following", "write 300", "replica freeze", "kill", "promote"]
+steps = ["replica following", "write 300", "replica cut", "kill", "promote"]
 set = { rdb-del-sync-files = "yes" }
 
 [fault.copy-kept]

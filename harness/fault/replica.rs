@@ -1,4 +1,4 @@
-//! `replica following|lagging|freeze` and `promote`: a replica that stands by, and one that has stopped to listen.
+//! `replica following|lagging|cut` and `promote`: a replica that stands by, and one that has stopped to listen.
 
 use std::time::{Duration, Instant};
 
@@ -15,13 +15,13 @@ const REPLICAOF: &str = "replicaof";
 
 pub(super) const VERB: Verb = Verb {
     word: "replica",
-    usage: "replica following|lagging|freeze",
-    about: "Attaches a replica under the same policy; `lagging` freezes it at once, `freeze` one that followed.",
+    usage: "replica following|lagging|cut",
+    about: "Attaches a replica under the same policy; `lagging` freezes it at once, `cut` freezes one that followed and ends its connection.",
     parse: |args| {
-        let how = match choice(args, &["following", "lagging", "freeze"], false)? {
+        let how = match choice(args, &["following", "lagging", "cut"], false)? {
             "following" => How::Following,
             "lagging" => How::Lagging,
-            _ => How::Freeze,
+            _ => How::Cut,
         };
         Ok(Box::new(Replica { how }))
     },
@@ -38,7 +38,7 @@ pub(super) const PROMOTE: Verb = Verb {
 enum How {
     Following,
     Lagging,
-    Freeze,
+    Cut,
 }
 
 struct Replica {
@@ -50,7 +50,7 @@ struct Promote;
 #[async_trait(?Send)]
 impl Step for Replica {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
-        if self.how != How::Freeze {
+        if self.how != How::Cut {
             attach(scene).await?;
         }
         if self.how == How::Following {
@@ -59,6 +59,12 @@ impl Step for Replica {
         }
         scene.freeze_attached(Signal::Pause).await?;
         scene.note("step", "the replica is frozen");
+        if self.how == How::Cut {
+            // What is written from now on does not even wait in a socket for the replica to go on.
+            let ended: Result<redis::Value, _> =
+                scene.control()?.ask(&["CLIENT", "KILL", "TYPE", "replica"]).await;
+            ended.map_err(lab("end the replica's connection"))?;
+        }
         scene.draft.excuse = Some("a replica lags");
         // The lag has to be real: more is written than the replica ever read.
         scene.write(scene.plan.workload.writes / 10 + 1).await
