@@ -57,7 +57,7 @@ fn what_a_replica_had_not_read_is_lost_as_a_tail_and_no_promise_is_broken() {
             assert_eq!(followed.verdict, Verdict::Kept, "{followed:#?}");
             assert!(followed.epochs[0].lost < followed.epochs[0].acknowledged / 2, "{followed:#?}");
             for trial in [frozen, followed] {
-                assert_eq!(trial.promise.as_ref().unwrap().id, "promoted", "{trial:#?}");
+                assert_eq!(trial.epochs[0].promise.as_ref().unwrap().id, "promoted", "{trial:#?}");
                 assert!(!trial.anomalies.contains(&Anomaly::LostPromised), "{trial:#?}");
             }
         }
