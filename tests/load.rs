@@ -157,7 +157,7 @@ fault = ["kill", "stop"]
     for fault in ["kill", "stop"] {
         assert_whole(&checkout.trial(&["::secure::", "::always::", fault]));
         let lost = checkout.trial(&["::secure::", "::none::", fault]);
-        assert_eq!((lost.verdict, lost.epochs[0].shape), (Verdict::Kept, Shape::All), "{lost:#?}");
+        assert!(lost.verdict == Verdict::Kept && lost.epochs[0].lost > 0, "{lost:#?}");
         let without = checkout.trial(&["::real::", "::always::", fault]);
         assert_eq!(without.verdict, Verdict::Unsupported, "{without:#?}");
         assert!(without.message.contains("was built without TLS"), "{without:#?}");
