@@ -354,6 +354,7 @@ static WORKLOAD: Table = Table {
         key("storm", Kind::Truth, "Whether rewrites and snapshots follow one another while writers write."),
         key("mix", Kind::Table(&MIX), "Kinds and their weights, for the kind `mixed`."),
         key("resp", Kind::Count(2..=3), "Version of the protocol that the writers speak."),
+        key("tls", Kind::Truth, "Whether the writers connect with TLS."),
         key("user", Kind::Text, "`name:password` that the writers log in with; the server learns of it."),
     ],
 };

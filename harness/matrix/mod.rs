@@ -231,6 +231,8 @@ pub struct Workload {
     pub mix: Vec<(String, u32)>,
     /// Version of the protocol that the writers speak, where it is not the server's own default.
     pub resp: Option<u8>,
+    /// Whether writers connect with TLS.
+    pub tls: bool,
     /// Who the writers and the control connection log in as.
     pub user: Option<Login>,
 }
