@@ -153,6 +153,7 @@ fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumsta
         settled_us: draft.settled_us,
         unsettled: writes(scene, |answer| matches!(answer, Answer::Acked { at_us } if at_us >= since_us)),
         fault_us: first.fault_us,
+        power_cut: draft.power_cut,
         save_failed: draft.save_failed,
         outlived: draft.outlived,
         excuse: draft.excuse,

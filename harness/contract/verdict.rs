@@ -13,9 +13,24 @@ pub struct Judgement {
     pub message: String,
 }
 
-/// Judges one epoch. `loss` is absent when the server never came back; `refused` says that it ended by itself
-/// instead of starting, `stuck` that it neither answered nor ended.
+/// Judges one epoch; a breach that only a state shows which no real file system is known to leave is a warning.
 pub fn judge(
+    applied: &Applied,
+    loss: Option<&Loss>,
+    refused: bool,
+    stuck: bool,
+    facts: &Circumstances,
+) -> Judgement {
+    let judgement = hold(applied, loss, refused, stuck, facts);
+    if judgement.kept || !facts.power_cut.is_some_and(|cut| cut.warns) {
+        return judgement;
+    }
+    Judgement { kept: true, message: format!("warning, no verdict: {}", judgement.message) }
+}
+
+/// Holds one epoch against its promise. `loss` is absent when the server never came back; `refused` says that it ended by itself
+/// instead of starting, `stuck` that it neither answered nor ended.
+fn hold(
     applied: &Applied,
     loss: Option<&Loss>,
     refused: bool,

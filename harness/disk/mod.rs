@@ -8,6 +8,7 @@
 use std::path::Path;
 
 pub mod content;
+pub mod drive;
 mod fuse;
 pub mod ills;
 pub mod model;
@@ -17,6 +18,7 @@ pub mod replay;
 mod state;
 pub mod tree;
 
+pub use drive::Drive;
 pub use model::Model;
 pub use mount::{Disk, DiskError};
 pub use state::{Cut, Seen, Trap};

@@ -127,6 +127,11 @@ impl Disk {
         self.shared.lock().ills.clone()
     }
 
+    /// Bytes in it.
+    pub fn used(&self) -> u64 {
+        self.shared.lock().used()
+    }
+
     /// What it has seen.
     pub fn seen(&self) -> Seen {
         self.shared.lock().seen

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 mod aim;
 mod draft;
 mod ending;
+mod power;
 mod starting;
 mod writing;
 
@@ -20,7 +21,8 @@ use super::saves::Saves;
 use super::storm::Storm;
 use crate::contract::Death;
 use crate::engine::{Blueprint, Engine, Exit, Instance, Restart, Signal};
-use crate::matrix::Directive;
+use crate::disk::Drive;
+use crate::matrix::{Directive, StorageKind};
 use crate::oracle::History;
 use crate::plan::Plan;
 use crate::record::Event;
@@ -74,6 +76,7 @@ pub struct Scene {
     held: Vec<nix::unistd::Pid>,
     paused: bool,
     supervisor: Option<Restart>,
+    drive: Option<Drive>,
 }
 
 impl Scene {
@@ -84,12 +87,14 @@ impl Scene {
         let mut directives = plan.directives();
         directives.iter().try_for_each(|line| knows(&plan, &line.name))?;
         directives.extend(plan.workload.user.iter().flat_map(login_lines));
+        let drive = power::drive(&plan, began)?;
         let blueprint = Blueprint {
             id: plan.id.clone(),
             folder: plan.folder.clone(),
             build: plan.build.clone(),
             directives: directives.clone(),
-            storage: plan.storage.kind,
+            // The disk lies below a folder of the host.
+            storage: if drive.is_some() { StorageKind::Bind } else { plan.storage.kind },
             launch: plan.fault.launch,
             memory: plan.fault.memory,
             tcp: plan.fault.steps.iter().any(|step| step.starts_with("replica")),
@@ -117,6 +122,7 @@ impl Scene {
             held: Vec::new(),
             paused: false,
             supervisor: None,
+            drive,
         })
     }
 
@@ -279,7 +285,9 @@ impl Scene {
         for mut other in std::mem::take(&mut self.attached) {
             outcome = outcome.and(other.remove().await);
         }
-        Ok(outcome.and(self.instance.remove().await)?)
+        outcome = outcome.and(self.instance.remove().await);
+        let unmounted = self.drive.take().map_or(Ok(()), Drive::unmount);
+        Ok(outcome.map_err(Trouble::from).and(unmounted.map_err(Trouble::from))?)
     }
 
     /// Ops sent so far, over all lanes.

@@ -75,6 +75,19 @@ impl Lane {
         }
     }
 
+    /// Forgets every answer that came after a moment: the power was gone, and nobody was there to hear it.
+    pub fn deafen(&mut self, from_us: u64) {
+        for entry in self.chunks.iter_mut().rev().flat_map(|chunk| chunk.iter_mut().rev()) {
+            let late = match entry.answer {
+                IN_DOUBT | REFUSED | SKIPPED => false,
+                latency => u64::from(entry.sent_us) + u64::from(latency) > from_us,
+            };
+            if late {
+                entry.answer = IN_DOUBT;
+            }
+        }
+    }
+
     /// Leaves ops out up to a multiple of `unit`.
     pub fn align(&mut self, unit: u32, at_us: u64) {
         while !self.ops.is_multiple_of(unit) {
