@@ -5,6 +5,7 @@
 //! back and lives with it; [`weigh`] holds what it holds against the promise, for each moment and model that leaves it.
 //! [`trace`] keeps what is needed to rebuild a state byte for byte.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -21,10 +22,13 @@ use crate::record::{Epoch, Exploration, ModelFacts, StateFact, TrialRecord, Verd
 
 pub mod boot;
 mod history;
+mod show;
 pub mod states;
 pub mod trace;
 mod weigh;
 mod words;
+
+pub use show::show;
 
 use boot::{Bench, Observed};
 use states::{States, Trace};
@@ -100,7 +104,7 @@ pub fn run(
     };
     for &model in &request.models {
         let of_model: Vec<_> = weighed.iter().filter(|weighed| weighed.token.model == model).collect();
-        let facts = summarise(model, &of_model, recorded_us);
+        let facts = summarise(model, &of_model, &trace, recorded_us);
         exploration.found.extend(described(&trace, &of_model));
         record.epochs.push(as_epoch(&facts, &of_model, scene));
         exploration.models.push(facts);
@@ -169,9 +173,11 @@ fn workers() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-fn summarise(model: Model, weighed: &[&Weighed], recorded_us: u64) -> ModelFacts {
+fn summarise(model: Model, weighed: &[&Weighed], trace: &Trace, recorded_us: u64) -> ModelFacts {
     let broken: Vec<_> = weighed.iter().filter(|weighed| !weighed.kept).collect();
-    let broken_us: u64 = broken.iter().map(|weighed| weighed.broken_us).sum();
+    // A moment with several variants is broken once.
+    let cuts: BTreeSet<_> = broken.iter().flat_map(|weighed| &weighed.broken).collect();
+    let broken_us: u64 = cuts.into_iter().map(|cut| trace.length_us(*cut)).sum();
     ModelFacts {
         model: model.as_str().into(),
         accuses: model.weight() == crate::disk::model::Weight::Accuses,
@@ -210,7 +216,7 @@ fn described(trace: &Trace, weighed: &[&Weighed]) -> Vec<StateFact> {
             anomalies: weighed.anomalies.clone(),
             lost: gone(weighed),
             window_ms: window_ms(weighed),
-            cuts: weighed.broken_cuts,
+            cuts: weighed.broken.len() as u64,
             broken_ms: weighed.broken_us as f64 / 1000.0,
         })
         .collect()

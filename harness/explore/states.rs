@@ -132,6 +132,12 @@ impl Trace {
         (from, to.max(from))
     }
 
+    /// How long a cut comes after just so many operations, in microseconds.
+    pub fn length_us(&self, cut: usize) -> u64 {
+        let (from, to) = self.span_us(cut);
+        to - from
+    }
+
     /// The longest fsync that had begun by a moment, as far as it had gone by then, in microseconds.
     pub fn longest_fsync_us(&self, at_us: u64) -> u64 {
         let fsync = |rec: &&Rec| matches!(rec.op, crate::disk::op::Op::Fsync { .. }) && rec.asked_us <= at_us;
@@ -149,7 +155,7 @@ impl Trace {
     }
 
     /// The newest name of every file before a cut.
-    fn names(&self, cut: usize) -> BTreeMap<u64, String> {
+    pub(super) fn names(&self, cut: usize) -> BTreeMap<u64, String> {
         let mut names = BTreeMap::new();
         let mut tree = self.base.clone();
         let note = |tree: &Tree, names: &mut BTreeMap<u64, String>| {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::boot::{Observed, Ready};
 use super::history::Until;
 use super::states::{State, Token, Trace};
+use crate::disk::op::child_from_us;
 use crate::contract::{self, Circumstances, Death, PowerCut, TrialFacts};
 use crate::disk::Model;
 use crate::disk::model::Weight;
@@ -48,10 +49,10 @@ pub struct Weighed {
     pub loss: Loss,
     /// Every class of difference.
     pub anomalies: Vec<Anomaly>,
-    /// How long, of all the time that was recorded, a cut leaves this and breaks the promise, in microseconds.
+    /// The cuts that leave this and break the promise.
+    pub broken: Vec<usize>,
+    /// How long these are the case, in microseconds.
     pub broken_us: u64,
-    /// How many cuts.
-    pub broken_cuts: u64,
     /// The promise that applied.
     pub promise: crate::record::Promise,
 }
@@ -71,17 +72,12 @@ impl Scales<'_> {
                     self.judge(Token { model, cut, variant }, observed).kept
                 });
                 let broken = &moments.cuts[first.min(moments.cuts.len() - 1)..];
-                worst.broken_cuts = broken.len() as u64;
-                worst.broken_us = broken.iter().map(|(cut, _)| self.length_us(*cut)).sum();
+                worst.broken = broken.iter().map(|(cut, _)| *cut).collect();
+                worst.broken_us = worst.broken.iter().map(|cut| self.trace.length_us(*cut)).sum();
             }
             weighed.push(worst);
         }
         weighed
-    }
-
-    fn length_us(&self, cut: usize) -> u64 {
-        let (from, to) = self.trace.span_us(cut);
-        to - from
     }
 
     /// Judges a state at the end of one moment.
@@ -115,7 +111,7 @@ impl Scales<'_> {
         anomalies.sort_unstable();
         anomalies.dedup();
         let promise = applied.to_record();
-        Weighed { token, at_us, kept, warns, message, loss, anomalies, broken_us: 0, broken_cuts: 0, promise }
+        Weighed { token, at_us, kept, warns, message, loss, anomalies, broken: Vec::new(), broken_us: 0, promise }
     }
 
     fn loss(&self, ready: &Ready, at_us: u64) -> Loss {
@@ -135,6 +131,7 @@ impl Scales<'_> {
                 takes_unsynced: model != Model::ProcessKill,
                 warns: model.weight() == Weight::Warns,
                 longest_fsync_us: self.trace.longest_fsync_us(at_us),
+                child_from_us: child_from_us(&self.trace.log, at_us),
             }),
             saved_until_us: saved.map(|(_, until_us)| *until_us),
             fault_us: at_us,

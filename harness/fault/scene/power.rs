@@ -143,6 +143,7 @@ impl Scene {
             takes_unsynced: model != Model::ProcessKill,
             warns: model.weight() == Weight::Warns,
             longest_fsync_us: drive.longest_fsync_us(),
+            child_from_us: drive.disk().child_from_us(),
         });
         Ok(drive.lose(model, variant)?)
     }
