@@ -51,6 +51,7 @@ pub mod disk;
 pub mod doctor;
 pub mod engine;
 pub mod epoch;
+pub mod explore;
 pub mod fault;
 pub mod glob;
 pub mod janitor;
@@ -110,7 +111,10 @@ pub fn vocabulary() -> matrix::Vocabulary<'static> {
         }
         words
     };
-    matrix::Vocabulary { step: &step, workloads: &WORKLOADS }
+    fn needs_disk(text: &str) -> bool {
+        fault::parse(text).is_ok_and(|step| step.needs_disk())
+    }
+    matrix::Vocabulary { step: &step, needs_disk: &needs_disk, workloads: &WORKLOADS }
 }
 
 /// Removes the containers and volumes of a run from the engine at this address; false when it does not obey.

@@ -65,6 +65,7 @@ fn run_steps(lie: Lie, workload: Workload, steps: &[&str], seed: u64) -> TrialRe
         limit: Duration::from_secs(20),
         ready: Duration::from_millis(300),
         folder: folder.path().join("t"),
+        traces: None,
         id: format!("lie-{seed}"),
         matrix: Arc::new(Matrix::default()),
         base: Vec::new(),

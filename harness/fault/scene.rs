@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 mod aim;
 mod draft;
 mod ending;
+mod power;
 mod starting;
 mod writing;
 
@@ -20,7 +21,10 @@ use super::saves::Saves;
 use super::storm::Storm;
 use crate::contract::Death;
 use crate::engine::{Blueprint, Engine, Exit, Instance, Restart, Signal};
-use crate::matrix::Directive;
+use crate::disk::Drive;
+use crate::explore::Request;
+use crate::explore::states::Trace;
+use crate::matrix::{Directive, StorageKind};
 use crate::oracle::History;
 use crate::plan::Plan;
 use crate::record::Event;
@@ -74,6 +78,9 @@ pub struct Scene {
     held: Vec<nix::unistd::Pid>,
     paused: bool,
     supervisor: Option<Restart>,
+    drive: Option<Drive>,
+    /// What is to be explored, until the trial has done it.
+    pub exploration: Option<(Request, Trace)>,
 }
 
 impl Scene {
@@ -87,12 +94,14 @@ impl Scene {
             return Err(without_tls(&plan));
         }
         directives.extend(plan.workload.user.iter().flat_map(login_lines));
+        let drive = power::drive(&plan, began)?;
         let blueprint = Blueprint {
             id: plan.id.clone(),
             folder: plan.folder.clone(),
             build: plan.build.clone(),
             directives: directives.clone(),
-            storage: plan.storage.kind,
+            // The disk lies below a folder of the host.
+            storage: if drive.is_some() { StorageKind::Bind } else { plan.storage.kind },
             launch: plan.fault.launch,
             memory: plan.fault.memory,
             tcp: plan.fault.steps.iter().any(|step| step.starts_with("replica")),
@@ -121,6 +130,8 @@ impl Scene {
             held: Vec::new(),
             paused: false,
             supervisor: None,
+            drive,
+            exploration: None,
         })
     }
 
@@ -171,6 +182,7 @@ impl Scene {
         }
         if let Some(saves) = &self.saves {
             self.draft.saved_until_us = saves.saved_until_us();
+            self.draft.saves = saves.ended();
             self.draft.save_failed = saves.failed();
         }
         self.note("fault", words);
@@ -285,7 +297,9 @@ impl Scene {
         for mut other in std::mem::take(&mut self.attached) {
             outcome = outcome.and(other.remove().await);
         }
-        Ok(outcome.and(self.instance.remove().await)?)
+        outcome = outcome.and(self.instance.remove().await);
+        let unmounted = self.drive.take().map_or(Ok(()), Drive::unmount);
+        Ok(outcome.map_err(Trouble::from).and(unmounted.map_err(Trouble::from))?)
     }
 
     /// Ops sent so far, over all lanes.

@@ -317,11 +317,18 @@ static STORAGE: Table = Table {
     about: "What holds the data directory.",
     others: Others::Unknown,
     needs: &[],
-    keys: &[key(
-        "kind",
-        Kind::Word(&["bind", "volume", "anonymous", "none"]),
-        "A folder of the host, a named volume, a volume without a name, or the container's own layer.",
-    )],
+    keys: &[
+        key(
+            "kind",
+            Kind::Word(&["bind", "volume", "anonymous", "none", "disk"]),
+            "A folder of the host, a named volume, a volume without a name, the container's own layer, or a disk that can lose what is not durable.",
+        ),
+        key(
+            "filesystem",
+            Kind::Word(&["ext4", "xfs", "btrfs"]),
+            "A real file system on the disk; without it the disk is one itself.",
+        ),
+    ],
 };
 
 static WORKLOAD: Table = Table {

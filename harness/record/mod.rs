@@ -4,6 +4,7 @@
 //! without the matrix that made it. Times are milliseconds unless the name says
 //! otherwise; `at_ms` counts from the start of the trial.
 
+mod exploration;
 mod gate;
 mod past;
 mod run;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::gate::{Check, Gate, GateRules, Outcome, exit};
 pub use self::past::{CaseDiff, CaseHistory, CaseState, Change, Diff, History, PastRun};
 pub use self::run::{CaseFacts, Ci, JournalLine, Report, ReportWishes, RunFacts, ServerFacts, Totals};
+pub use self::exploration::{Exploration, ModelFacts, StateFact};
 pub use self::verdict::{Anomaly, Shape, Verdict};
 
 /// Version of `report.json` and of the journal lines. The number rises when a
@@ -90,6 +92,8 @@ pub struct TrialRecord {
     pub files: Vec<FileFact>,
     /// The last lines of the server's log; kept when the trial fails or loses.
     pub log_tail: Vec<String>,
+    /// What was explored of a recorded disk.
+    pub exploration: Option<Exploration>,
     /// A command to paste that runs this trial again.
     pub repro: String,
 }

@@ -27,7 +27,7 @@ struct Entry {
 
 /// The ops of one lane over all epochs. Times are microseconds since the trial began; a trial
 /// longer than 71 minutes does not fit and its limit keeps it far below.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Lane {
     chunks: Vec<Vec<Entry>>,
     ops: u32,
@@ -75,6 +75,19 @@ impl Lane {
         }
     }
 
+    /// Forgets every answer that came after a moment: the power was gone, and nobody was there to hear it.
+    pub fn deafen(&mut self, from_us: u64) {
+        for entry in self.chunks.iter_mut().rev().flat_map(|chunk| chunk.iter_mut().rev()) {
+            let late = match entry.answer {
+                IN_DOUBT | REFUSED | SKIPPED => false,
+                latency => u64::from(entry.sent_us) + u64::from(latency) > from_us,
+            };
+            if late {
+                entry.answer = IN_DOUBT;
+            }
+        }
+    }
+
     /// Leaves ops out up to a multiple of `unit`.
     pub fn align(&mut self, unit: u32, at_us: u64) {
         while !self.ops.is_multiple_of(unit) {
@@ -107,6 +120,7 @@ impl Lane {
 }
 
 /// The ledger of a trial: every lane, and where the current epoch begins.
+#[derive(Clone)]
 pub struct Ledger {
     /// Derives what each op did.
     pub workload: Arc<dyn Workload>,

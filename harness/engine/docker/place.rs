@@ -171,7 +171,8 @@ impl Place {
         match self.storage {
             StorageKind::Bind => binds.push(format!("{}:{}", folder.join(BOUND_DATA).display(), self.data())),
             StorageKind::Volume => binds.push(format!("{}:{}", self.name, self.data())),
-            StorageKind::Anonymous | StorageKind::None => {}
+            // A disk is bound like any folder of the host, and comes here as one.
+            StorageKind::Anonymous | StorageKind::None | StorageKind::Disk => {}
         }
         let published = (!self.local).then(|| {
             // The engine chooses the host's port, anew at every start.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::contract::{Damage, Death};
+use crate::contract::{Damage, Death, PowerCut};
 use crate::engine::{DataFile, Exit};
 use crate::fault::control::Control;
 use crate::fault::storm::Ended;
@@ -72,6 +72,8 @@ pub struct Draft {
     pub config: BTreeMap<String, String>,
     /// Acknowledgements up to here are in a completed snapshot.
     pub saved_until_us: Option<u64>,
+    /// Snapshots that ended: when that was seen, and up to when they hold everything.
+    pub saves: Vec<(u64, u64)>,
     /// The last snapshot failed.
     pub save_failed: bool,
     /// Starts that were refused before somebody mended the files.
@@ -88,6 +90,8 @@ pub struct Draft {
     pub settled_us: Option<u64>,
     /// The server was told to end and did not, so that it had to be killed.
     pub outlived: bool,
+    /// The power was cut.
+    pub power_cut: Option<PowerCut>,
     /// Why it may refuse to end.
     pub excuse: Option<&'static str>,
     /// The fault itself keeps writes away: that none is near it is no lack of pressure.

@@ -30,7 +30,13 @@ impl Scene {
         self.instance.start().await?;
         self.recover().await?;
         match self.recovery.take() {
-            Some(Recovery::Ready { .. }) => self.check_needs().await,
+            Some(Recovery::Ready { .. }) => {
+                // What the first start makes is explored on its own; everything else begins with it on the disk.
+                if let Some(drive) = &self.drive {
+                    drive.sync_all();
+                }
+                self.check_needs().await
+            }
             other => {
                 let log = self.instance.log_tail(3).await.join(" | ");
                 if self.plan.workload.tls && log.contains(NO_TLS) {

@@ -173,7 +173,7 @@ impl Container {
     /// Makes sure that the data outlives its container.
     fn outlived_by_data(&self) -> Result<(), EngineError> {
         match self.place.storage {
-            StorageKind::Bind | StorageKind::Volume => Ok(()),
+            StorageKind::Bind | StorageKind::Volume | StorageKind::Disk => Ok(()),
             StorageKind::Anonymous | StorageKind::None => Err(EngineError::Unsupported {
                 reason: "the data goes with its container, and no other one can have it".into(),
                 remedy: "use the storage `bind` or `volume`".into(),
