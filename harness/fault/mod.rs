@@ -32,6 +32,7 @@ mod recreate;
 mod remove_dir;
 mod replica;
 mod restart;
+mod retry;
 pub mod saves;
 pub mod scene;
 mod shutdown;
@@ -142,6 +143,7 @@ pub const VERBS: &[Verb] = &[
     remove_dir::VERB,
     replica::VERB,
     restart::VERB,
+    retry::VERB,
     backup::RESTORE,
     pause::RESUME,
     shutdown::VERB,
