@@ -314,6 +314,7 @@ fn a_listed_defect_explains_a_breach_of_its_kind_and_nothing_else() {
     let entry = |expect: &[&str], when: When| Known {
         when,
         expect: expect.iter().map(ToString::to_string).collect(),
+        beside: Vec::new(),
         link: Some("https://example.com".into()),
         cause: Some("why".into()),
     };
@@ -338,6 +339,10 @@ fn a_listed_defect_explains_a_breach_of_its_kind_and_nothing_else() {
     assert_eq!(both, (Verdict::Known, Some("why how".to_owned())));
     other.when.server = vec!["valkey-*".into()];
     assert_eq!(applied(&[entry(&["all"], here()), other], Verdict::Broken), unexplained);
+    // What may come with a defect covers what is beside it, and tells nothing alone.
+    let beside = |word: &str| Known { beside: vec!["lost".into()], ..entry(&[word], here()) };
+    assert_eq!(applied(&[beside("silent-truncation")], Verdict::Broken), explained);
+    assert_eq!(applied(&[beside("corrupt")], Verdict::Broken), unexplained);
     // An entry that explains nothing new, or nothing at all, is no cause.
     let idle = Known { cause: Some("idle".into()), ..entry(&["lost", "hole"], here()) };
     let first = entry(&["all", "silent-truncation"], here());

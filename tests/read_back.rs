@@ -253,6 +253,18 @@ fn whatever_changes_behind_a_workload_is_seen_for_what_it_is() {
             &[A::TtlDrift],
         ),
         (
+            "a field that lives for ever",
+            spec("fields"),
+            |l| of_last_set(l, "HPERSIST COLLECTION FIELDS 1 mMEMBER"),
+            &[A::TtlDrift],
+        ),
+        (
+            "another op's number",
+            spec("fields"),
+            |l| of_last_set(l, "HINCRBY COLLECTION mMEMBER 1"),
+            &[A::Corrupt],
+        ),
+        (
             "a key in another database",
             in_two.clone(),
             |_| lines(["SELECT 1", "MOVE o:1:0 0"]),

@@ -6,8 +6,8 @@ use super::{TrialFacts, when};
 use crate::matrix::Known;
 use crate::record::{Anomaly, KnownRef, Shape, TrialRecord, Verdict};
 
-/// Turns `broken` into `known` where the entries about this trial expect what was seen: one of them at least something,
-/// and together every anomaly, so that a new one beside a listed one is not missed. Only a broken promise can be known:
+/// Turns `broken` into `known` where the entries about this trial cover what was seen: each of them is told by something
+/// it expects, and together they name every anomaly, so that a new one beside a listed one is not missed. Only a broken promise can be known:
 /// an entry never hides trouble of the lab.
 pub fn apply_known(known: &[Known], record: &mut TrialRecord) {
     if record.verdict != Verdict::Broken {
@@ -50,19 +50,21 @@ pub fn apply_known(known: &[Known], record: &mut TrialRecord) {
     });
 }
 
-/// Whether an entry expects anything that the trial showed.
+/// Whether the trial showed anything that tells the entry's defect.
 fn expects_something(entry: &Known, record: &TrialRecord) -> bool {
     entry.expect.is_empty()
         || names(entry, record.shape.as_str())
         || record.anomalies.iter().any(|anomaly| names(entry, anomaly.as_str()))
 }
 
-/// Whether an entry expects an anomaly: by its name or, where that is `lost`, by the shape of the loss.
+/// Whether an entry covers an anomaly: by its name, beside others or not, or where that is `lost` by the shape of the loss.
 fn expects(entry: &Known, anomaly: Anomaly, shape: Shape) -> bool {
     let by_shape = anomaly == Anomaly::Lost && names(entry, shape.as_str());
-    entry.expect.is_empty() || by_shape || names(entry, anomaly.as_str())
+    let beside = entry.beside.iter().any(|word| word == anomaly.as_str());
+    entry.expect.is_empty() || by_shape || beside || names(entry, anomaly.as_str())
 }
 
+/// Whether a word is one of those that tell the defect.
 fn names(entry: &Known, word: &str) -> bool {
     entry.expect.iter().any(|expected| expected == word)
 }
