@@ -253,9 +253,14 @@ fn whatever_changes_behind_a_workload_is_seen_for_what_it_is() {
             &[A::TtlDrift],
         ),
         (
-            "a field that lives for ever",
+            "fields that live for ever",
             spec("fields"),
-            |l| of_last_set(l, "HPERSIST COLLECTION FIELDS 1 mMEMBER"),
+            |_| {
+                let names = |hash: u32| (hash * 100..hash * 100 + 100).map(|member| format!(" m{member}"));
+                let line =
+                    |hash| format!("HPERSIST o:0:{hash} FIELDS 100{}", names(hash).collect::<String>());
+                (0..4).map(line).collect()
+            },
             &[A::TtlDrift],
         ),
         (

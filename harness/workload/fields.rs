@@ -1,7 +1,8 @@
-//! `fields`: numbers in the fields of a few hashes, each with a time to live, changed by every command that leaves it be.
+//! `fields`: numbers in the fields of a few hashes, each with a time to live that is left alone, or taken back.
 //!
-//! What such a command does to the number is written down in other words (a HINCRBYFLOAT as the number that came out), and
-//! those have to leave the time to live alone as well.
+//! What a command does to a number is written down in other words (a HINCRBYFLOAT as the number that came out), and those
+//! have to leave the time to live alone as well. A time that is taken back is written down after it was given, and is over
+//! when the file is read again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +17,20 @@ const HASHES: u32 = 4;
 const FIELDS: u32 = 100;
 /// Time to live when matrix.toml does not say: longer than any trial.
 const TTL: Duration = Duration::from_secs(1800);
-/// One script: the field gets its time to live with one command and its number with another.
-const SET: &str = "redis.call('HSETEX', KEYS[1], 'PX', ARGV[1], 'FIELDS', '1', ARGV[2], '0') ";
-/// Ways to change a number and not its time to live.
-const CHANGES: [&str; 3] = [
-    "return redis.call('HINCRBYFLOAT', KEYS[1], ARGV[2], ARGV[3])",
-    "return redis.call('HINCRBY', KEYS[1], ARGV[2], ARGV[3])",
-    "return redis.call('HSETEX', KEYS[1], 'KEEPTTL', 'FIELDS', '1', ARGV[2], ARGV[3])",
+/// Scripts of two commands, so that nobody sees a field in between: it gets its time to live with one and its number with
+/// another, or a short time (in milliseconds) that the other one takes back. For a script time stands still.
+const SCRIPTS: [&str; 4] = [
+    "redis.call('HSETEX', KEYS[1], 'PX', ARGV[1], 'FIELDS', '1', ARGV[2], '0') \
+     return redis.call('HINCRBYFLOAT', KEYS[1], ARGV[2], ARGV[3])",
+    "redis.call('HSETEX', KEYS[1], 'PX', ARGV[1], 'FIELDS', '1', ARGV[2], '0') \
+     return redis.call('HINCRBY', KEYS[1], ARGV[2], ARGV[3])",
+    "redis.call('HSETEX', KEYS[1], 'PX', ARGV[1], 'FIELDS', '1', ARGV[2], '0') \
+     return redis.call('HSETEX', KEYS[1], 'KEEPTTL', 'FIELDS', '1', ARGV[2], ARGV[3])",
+    "redis.call('HSETEX', KEYS[1], 'PX', '20', 'FIELDS', '1', ARGV[2], ARGV[3]) \
+     return redis.call('HPERSIST', KEYS[1], 'FIELDS', '1', ARGV[2])",
 ];
+/// The script that takes the time back.
+const PERSISTS: u32 = 3;
 
 struct Fields {
     seed: u64,
@@ -41,7 +48,8 @@ pub(super) fn make(spec: &matrix::Workload, seed: u64) -> Arc<dyn Workload> {
 impl Plan for Fields {
     fn touch(&self, lane: u16, seq: u32) -> Touch {
         let key = (mix(self.seed, lane, seq) % u64::from(self.fields)) as u32;
-        Touch { key, effect: Effect::Set { ttl_us: Some(self.ttl_us) } }
+        let persists = seq % SCRIPTS.len() as u32 == PERSISTS;
+        Touch { key, effect: Effect::Set { ttl_us: (!persists).then_some(self.ttl_us) } }
     }
 
     fn members(&self, ops: u32) -> u32 {
@@ -49,10 +57,10 @@ impl Plan for Fields {
     }
 
     fn write(&self, lane: u16, seq: u32, collection: &str) -> Command {
-        let script = format!("{SET}{}", CHANGES[seq as usize % CHANGES.len()]);
+        let script = SCRIPTS[seq as usize % SCRIPTS.len()];
         let ttl = (self.ttl_us / 1000).max(1).to_string();
         let number = (u64::from(seq) + 1).to_string();
-        let mut command = words(&["EVAL", &script, "1", collection, &ttl]);
+        let mut command = words(&["EVAL", script, "1", collection, &ttl]);
         command.extend([name(self.touch(lane, seq).key), number.into_bytes()]);
         command
     }
