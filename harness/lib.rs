@@ -9,12 +9,12 @@
 //! 5. [`fault`] makes it die in a chosen way and starts it again; [`survey`] reads everything back.
 //! 6. [`oracle`] compares the ledger with what survived; pure.
 //! 7. [`contract`] says whether that was allowed; pure.
-//! 8. [`record`] is the data model, [`journal`] makes it durable, [`report`] renders it.
+//! 8. [`record`] is the data model, [`journal`] makes it durable, [`report`] renders it, [`publish`] puts the files in place.
 //!
 //! [`plan`] is a case with everything it points at, [`trial`] knows the order of things in one trial and [`epoch`]
 //! judges one death in it. [`run`] strings the trials together; [`progress`] and [`summary`] are what a person sees
 //! meanwhile and at the end; [`janitor`] sees to it that nothing is left behind. [`doctor`] says what can be used on a
-//! machine, [`schema`] tells editors and readers what the files look like, and [`glob`] is how names are picked. What is
+//! machine, [`secrets`] keeps passwords out of records, [`schema`] tells editors and readers what the files look like, and [`glob`] is how names are picked. What is
 //! marked as pure runs no server and asks no engine.
 //!
 //! The words, here and in matrix.toml, reports and documentation:
@@ -59,10 +59,12 @@ pub mod matrix;
 pub mod oracle;
 pub mod plan;
 pub mod progress;
+pub mod publish;
 pub mod record;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod secrets;
 pub mod server;
 pub mod settings;
 pub mod summary;
@@ -72,8 +74,8 @@ pub mod workload;
 
 /// The whole of a test target: reads the command line, runs the matrix, writes the reports.
 ///
-/// Exit codes: 0 every promise kept; 1 a promise was broken; 2 the command line or matrix.toml is wrong, or no
-/// server can be had; 3 the lab failed or put no pressure; 130 interrupted.
+/// Exit codes: 0 every promise kept; 1 a promise was broken, or more than the gate allows; 2 the command line or
+/// matrix.toml is wrong, or no server can be had; 3 the lab failed, put no pressure or ran too little; 130 interrupted.
 pub fn main() -> ExitCode {
     main_with(std::env::args_os())
 }

@@ -101,6 +101,8 @@ fn every_row_is_met_under_its_circumstances() {
             "restored", Window(Duration::from_micros(9)), false),
         ("a backup without a snapshot", with(died(RDB, Term, true), |facts| facts.restored = Some((FAULT_US - 5, None))),
             "restored", All, false),
+        ("a replica in its place", with(died(EVERYSEC, Kill, false), |facts| (facts.promoted, facts.switched) = (true, true)),
+            "promoted", All, false),
         ("mended by hand", with(with(died(ALWAYS, Kill, false), hurt), |facts| facts.repaired = true), "repaired", All, true),
     ];
     for (what, facts, id, allow, may_refuse) in &rows {

@@ -37,6 +37,8 @@ pub struct Circumstances {
     pub data_dropped: bool,
     /// The server was started again with another persistence setting or another version.
     pub switched: bool,
+    /// A replica was put in its place.
+    pub promoted: bool,
     /// A check tool mended the files.
     pub repaired: bool,
     /// A backup was put back: when it was begun, and up to when its snapshot holds everything, in microseconds since the

@@ -46,6 +46,15 @@ pub const ROWS: &[Row] = &[
         source: "docs",
     },
     Row {
+        id: "promoted",
+        when: |facts| facts.promoted,
+        allow: |_| Allow::All,
+        may_refuse: NEVER,
+        suffix: true,
+        sentence: "a replica that takes over has what it had read, in order, and all that a WAIT has answered for",
+        source: "docs",
+    },
+    Row {
         id: "restored",
         when: |facts| facts.restored.is_some(),
         allow: |facts| match facts.restored {

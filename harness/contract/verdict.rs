@@ -46,8 +46,10 @@ pub fn judge(
     if loss.torn > 0 {
         return broken(format!("{} transactions survived in part", loss.torn));
     }
-    if loss.promised > 0 && facts.damage.is_none() && !facts.data_dropped && !facts.switched {
-        return broken(format!("lost {} writes that WAITAOF had answered for", loss.promised));
+    let untouched = facts.damage.is_none() && !facts.data_dropped && !facts.switched;
+    if loss.promised > 0 && (untouched || facts.promoted) {
+        let promise = if facts.promoted { "WAIT" } else { "WAITAOF" };
+        return broken(format!("lost {} writes that {promise} had answered for", loss.promised));
     }
     if loss.drifted > 0 {
         return broken(format!("{} keys will expire at another time than was asked for", loss.drifted));

@@ -138,6 +138,7 @@ pub const VERBS: &[Verb] = &[
     kill_on_file::VERB,
     oom::VERB,
     pause::PAUSE,
+    replica::PROMOTE,
     reconfigure::VERB,
     recreate::VERB,
     remove_dir::VERB,

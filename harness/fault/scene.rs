@@ -10,7 +10,7 @@ mod ending;
 mod starting;
 mod writing;
 
-use starting::{knows, login_lines};
+use starting::{knows, login_lines, without_tls};
 
 pub use draft::{Copy, DeathFact, Draft, Phase, Recovery};
 
@@ -83,6 +83,9 @@ impl Scene {
             .ok_or_else(|| Trouble::Lab(format!("unknown workload kind {}", plan.workload.kind)))?;
         let mut directives = plan.directives();
         directives.iter().try_for_each(|line| knows(&plan, &line.name))?;
+        if plan.workload.tls && !plan.build.knows("tls-port") {
+            return Err(without_tls(&plan));
+        }
         directives.extend(plan.workload.user.iter().flat_map(login_lines));
         let blueprint = Blueprint {
             id: plan.id.clone(),
@@ -93,6 +96,7 @@ impl Scene {
             launch: plan.fault.launch,
             memory: plan.fault.memory,
             tcp: plan.fault.steps.iter().any(|step| step.starts_with("replica")),
+            tls: plan.workload.tls,
         };
         let instance = engine.create(blueprint).await?;
         let ledger = Ledger::new(workload, workload::lanes(&plan.workload));
@@ -203,8 +207,10 @@ impl Scene {
         self.saves = None;
         self.storm = None;
         self.paused = false;
-        for mut other in std::mem::take(&mut self.attached) {
-            other.remove().await?;
+        if !self.plan.fault.steps.iter().any(|step| step == "promote") {
+            for mut other in std::mem::take(&mut self.attached) {
+                other.remove().await?;
+            }
         }
         if let Some(driver) = self.driver.take() {
             self.draft.wrote_for = driver.elapsed();

@@ -4,13 +4,17 @@
 //! without the matrix that made it. Times are milliseconds unless the name says
 //! otherwise; `at_ms` counts from the start of the trial.
 
+mod gate;
+mod past;
 mod run;
 mod verdict;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::run::{CaseFacts, JournalLine, Report, RunFacts, ServerFacts, Totals};
+pub use self::gate::{Check, Gate, GateRules, Outcome, exit};
+pub use self::past::{CaseDiff, CaseHistory, CaseState, Change, Diff, History, PastRun};
+pub use self::run::{CaseFacts, Ci, JournalLine, Report, ReportWishes, RunFacts, ServerFacts, Totals};
 pub use self::verdict::{Anomaly, Shape, Verdict};
 
 /// Version of `report.json` and of the journal lines. The number rises when a
@@ -88,6 +92,35 @@ pub struct TrialRecord {
     pub log_tail: Vec<String>,
     /// A command to paste that runs this trial again.
     pub repro: String,
+}
+
+impl TrialRecord {
+    /// Every text that a server, a log, a library or a file may have had its say in; names are not among them.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        fn promised(promise: &mut Option<Promise>) -> impl Iterator<Item = &mut String> {
+            promise
+                .iter_mut()
+                .flat_map(|promise| [&mut promise.sentence, &mut promise.source, &mut promise.allowed])
+        }
+        let one = [&mut self.message, &mut self.repro, &mut self.origin.source].into_iter();
+        one.chain(promised(&mut self.promise))
+            .chain(self.known.iter_mut().flat_map(|known| [&mut known.link, &mut known.cause]))
+            .chain(
+                self.policy.iter_mut().flat_map(|line| line.requested.iter_mut().chain(&mut line.effective)),
+            )
+            .chain(self.epochs.iter_mut().flat_map(|epoch| {
+                let texts = [&mut epoch.death, &mut epoch.exit, &mut epoch.message].into_iter();
+                texts.chain(&mut epoch.pressure.phase).chain(promised(&mut epoch.promise))
+            }))
+            .chain(self.events.iter_mut().map(|event| &mut event.text))
+            .chain(
+                self.examples
+                    .iter_mut()
+                    .flat_map(|example| [&mut example.key, &mut example.expected, &mut example.observed]),
+            )
+            .chain(self.files.iter_mut().map(|file| &mut file.path))
+            .chain(&mut self.log_tail)
+    }
 }
 
 /// Where a server came from.

@@ -66,7 +66,7 @@ fn grouped(number: u64) -> String {
 }
 
 /// The answer, as a sentence.
-fn headline(report: &Report) -> String {
+pub(super) fn headline(report: &Report) -> String {
     let totals = &report.totals;
     if report.run.interrupted {
         let so_far = match totals.broken {

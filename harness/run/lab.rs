@@ -15,6 +15,8 @@ use crate::matrix::{Case, Matrix};
 use crate::plan::{Builds, Plan};
 use crate::progress::Progress;
 use crate::record::{RunFacts, TrialRecord, Verdict};
+use crate::report::text::line;
+use crate::secrets::Secrets;
 use crate::server::{Build, Unavailable};
 use crate::trial;
 use crate::workload::preload;
@@ -62,7 +64,7 @@ impl Lab {
             attempts: run.settings.attempts,
             next: AtomicU64::new(0),
             repro: repro_prefix(run.engine.name(), &run.matrix.file),
-            inconclusive_fails: run.settings.inconclusive_fails,
+            inconclusive_fails: !run.settings.gate.inconclusive_warns,
             recipe: run.recipe.clone(),
         })
     }
@@ -81,11 +83,16 @@ impl Lab {
         };
         match record.verdict {
             Verdict::Kept | Verdict::Known => Ok(Completion::Completed),
-            Verdict::Unsupported => Ok(Completion::ignored_with(record.message)),
-            Verdict::Inconclusive if !self.inconclusive_fails => Ok(Completion::ignored_with(record.message)),
-            verdict => {
-                Err(Failed::from(format!("{}: {}\n{}", verdict.as_str(), record.message, record.repro)))
+            Verdict::Unsupported => Ok(Completion::ignored_with(line(&record.message))),
+            Verdict::Inconclusive if !self.inconclusive_fails => {
+                Ok(Completion::ignored_with(line(&record.message)))
             }
+            verdict => Err(Failed::from(format!(
+                "{}: {}\n{}",
+                verdict.as_str(),
+                line(&record.message),
+                record.repro
+            ))),
         }
     }
 
@@ -97,12 +104,13 @@ impl Lab {
                 return None;
             }
             let plan = self.plan(case, attempt, &recipe);
+            let flags = Secrets::of_plan(&plan).mask(&recipe.flags());
             self.note(self.journal.started(&plan.name, attempt));
             let mut record = match &self.builds[usize::from(case.server)] {
                 Ok(_) => trial::run(&Arc::new(plan), &self.engine, self.began),
                 Err(missing) => unavailable(&plan, missing, self.engine.name()),
             };
-            record.repro = format!("{}'{}'{}", self.repro, record.name, recipe.flags());
+            record.repro = format!("{}'{}'{flags}", self.repro, record.name);
             if record.verdict != Verdict::Inconclusive || attempt >= self.attempts {
                 break record;
             }

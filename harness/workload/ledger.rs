@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Workload;
-use crate::oracle::{Answer, Aspect, History, Op, Touch};
+use super::{Safe, Workload};
+use crate::oracle::{Answer, Aspect, Effect, History, Op, Touch};
 
 /// Ops per chunk.
 const CHUNK: usize = 1024;
@@ -112,6 +112,8 @@ pub struct Ledger {
     pub workload: Arc<dyn Workload>,
     /// One per connection. A running driver takes a lane out and puts it back when it ends.
     pub lanes: Vec<Lane>,
+    /// What the recovery of the current epoch puts to the test: promises of anything else are left out.
+    pub put_to_test: Safe,
     /// Number of the first op of the current epoch, by lane.
     first: Vec<u32>,
 }
@@ -122,6 +124,7 @@ impl Ledger {
         Self {
             workload,
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
+            put_to_test: Safe::OnDisk,
             first: vec![0; usize::from(lanes)],
         }
     }
@@ -137,6 +140,7 @@ impl Ledger {
     /// Begins an epoch: what was written so far is its baseline.
     pub fn begin_epoch(&mut self) {
         self.first = self.lanes.iter().map(Lane::ops).collect();
+        self.put_to_test = Safe::OnDisk;
     }
 }
 
@@ -156,7 +160,9 @@ impl History for Ledger {
     fn op(&self, lane: u16, seq: u32) -> Op {
         let Touch { key, effect } = self.workload.touch(lane, seq);
         let (sent_us, answer) = self.lanes[usize::from(lane)].entry(seq);
-        Op { key, effect, sent_us, answer }
+        // A promise of something else than is put to the test says nothing.
+        let idle = effect == Effect::Promise && self.workload.safe(lane) != self.put_to_test;
+        Op { key, effect, sent_us, answer: if idle { Answer::Skipped } else { answer } }
     }
 
     fn companions(&self, lane: u16, seq: u32) -> Vec<Touch> {

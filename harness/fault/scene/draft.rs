@@ -82,6 +82,8 @@ pub struct Draft {
     pub repaired: bool,
     /// Another server was put in the dead one's place.
     pub switched_server: bool,
+    /// A replica was put in the dead one's place.
+    pub promoted: bool,
     /// A backup was put back: when it was begun, and up to when its snapshot holds everything.
     pub restored: Option<(u64, Option<u64>)>,
     /// When the server last said that no fsync was in flight: what it had acknowledged by then is written.
