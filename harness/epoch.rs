@@ -90,11 +90,16 @@ pub async fn judge(
     let mut anomalies = loss.anomalies.clone();
     anomalies.extend(refused.then_some(Anomaly::RefusedToStart));
     anomalies.extend(stuck.then_some(Anomaly::StuckLoading));
-    anomalies.extend((draft.refusals > 0).then_some(Anomaly::NeedsManualRepair));
+    anomalies.extend((draft.refusals > 0).then_some(match draft.retried {
+        true => Anomaly::RefusedToStart,
+        false => Anomaly::NeedsManualRepair,
+    }));
     anomalies.extend(truncated.then_some(Anomaly::SilentTruncation));
     anomalies.extend(empty.then_some(Anomaly::SilentEmptyStart));
     anomalies.extend(draft.outlived.then_some(Anomaly::ShutdownRefused));
     anomalies.extend(contract::false_success(&circumstances, &loss).then_some(Anomaly::FalseSuccess));
+    anomalies.sort_unstable();
+    anomalies.dedup();
     add_examples(scene, &loss, record);
     let words: Vec<_> = draft.deaths.iter().map(|death| death.words.as_str()).collect();
     Ok(Epoch {

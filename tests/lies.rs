@@ -179,6 +179,15 @@ fn a_server_that_does_not_end_when_told_to_is_a_finding_and_its_data_is_judged_a
 }
 
 #[test]
+fn a_server_that_cuts_its_own_file_while_it_loads_is_seen_even_where_nothing_is_lost() {
+    let cut = run(Lie::CutsItsFile, workload("sessions"), 1);
+    assert_eq!(anomalies(&cut), BTreeSet::from([Anomaly::SilentTruncation]), "{cut:#?}");
+    assert_eq!(cut.lost, 0);
+    let honest = run(Lie::Honest, workload("sessions"), 1);
+    assert!(honest.anomalies.is_empty(), "{honest:#?}");
+}
+
+#[test]
 fn exit_code_0_with_loss_is_a_false_success_and_a_kill_never_is() {
     let ended = run_steps(Lie::LosesTail, workload("single"), &["term", "start"], 1);
     assert_eq!(ended.verdict, Verdict::Broken);

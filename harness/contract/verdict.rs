@@ -91,12 +91,13 @@ fn hold(
     // A server that may lose everything may lose it in any order.
     let ragged = matches!(loss.shape, Shape::Hole | Shape::Scattered | Shape::Prefix)
         || loss.anomalies.contains(&Anomaly::Hole);
-    if applied.suffix && loss.lost > 0 && ragged {
-        return broken(format!(
-            "{summary}, not as one tail but as {}: {}",
-            loss.shape.as_str(),
-            applied.sentence
-        ));
+    if applied.suffix && loss.lost + loss.lost_baseline > 0 && ragged {
+        let instead = match loss.shape {
+            Shape::Hole | Shape::Scattered | Shape::Prefix => format!("as {}", loss.shape.as_str()),
+            // The order of one connection tells what time alone does not.
+            Shape::None | Shape::Suffix | Shape::All => "under a later write that survived".into(),
+        };
+        return broken(format!("{summary}, not as one tail but {instead}: {}", applied.sentence));
     }
     let allowed =
         if loss.lost == 0 { String::new() } else { format!("; allowed is {}", applied.allow.words()) };

@@ -34,6 +34,7 @@ mod recreate;
 mod remove_dir;
 mod replica;
 mod restart;
+mod retry;
 pub mod saves;
 pub mod scene;
 mod shutdown;
@@ -159,6 +160,7 @@ pub const VERBS: &[Verb] = &[
     remove_dir::VERB,
     replica::VERB,
     restart::VERB,
+    retry::VERB,
     backup::RESTORE,
     pause::RESUME,
     shutdown::VERB,

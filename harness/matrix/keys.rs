@@ -505,7 +505,12 @@ static KNOWN: Table = Table {
     needs: &[&["when"]],
     keys: &[
         key("when", Kind::Table(&WHEN), "Which trials; directives are those in force."),
-        key("expect", Kind::Words(SEEN), "Shape or anomaly that the defect shows; any breach when absent."),
+        key(
+            "expect",
+            Kind::Words(SEEN),
+            "Shapes or anomalies that tell the defect: one must be seen; any breach when absent.",
+        ),
+        key("beside", Kind::Words(SEEN), "Shapes or anomalies that may come with it."),
         key("link", Kind::Text, "Link to its report."),
         key("cause", Kind::Text, "What is known of its cause."),
     ],

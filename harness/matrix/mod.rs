@@ -435,6 +435,8 @@ pub struct Known {
     pub when: When,
     /// Shape or anomaly that the defect shows; any breach when empty.
     pub expect: Vec<String>,
+    /// Shapes or anomalies that may come with it, and say nothing of it alone.
+    pub beside: Vec<String>,
     /// Link to its report.
     pub link: Option<String>,
     /// What is known of its cause.

@@ -38,8 +38,8 @@ pub fn fill(history: &dyn History, lanes: &[Lane], split: &Split, clock: &Clock,
                 {
                     let bucket = ((at_us - from_us) / loss.bucket_us).min(BUCKETS - 1) as usize;
                     loss.ack_density[bucket] += 1;
-                    let lost =
-                        position >= fate.longest && !fate.is_vacuous(history, lane, ops, position as usize);
+                    let lost = position >= fate.longest
+                        && !fate.is_vacuous(history, lane, key, ops, position as usize);
                     let lost = lost || split[usize::from(lane)].contains(&seq);
                     loss.lost_density[bucket] += u32::from(lost);
                 }

@@ -136,7 +136,7 @@ impl Lab {
     pub(super) fn recipe_of(&self, case: Case) -> Recipe {
         let plan = self.plan(case, 1, &self.recipe);
         Recipe {
-            writes: Some(plan.workload.writes),
+            writes: plan.workload.duration.is_none().then_some(plan.workload.writes),
             connections: Some(plan.workload.connections),
             pipeline: Some(plan.workload.pipeline),
             steps: Some(plan.fault.steps),
@@ -149,7 +149,9 @@ impl Lab {
         let suite = &matrix.suites[usize::from(case.suite)];
         let mut workload = matrix.workloads[usize::from(case.workload)].clone();
         let mut fault = matrix.faults[usize::from(case.fault)].clone();
-        workload.writes = recipe.writes.unwrap_or(workload.writes);
+        if let Some(writes) = recipe.writes {
+            (workload.writes, workload.duration) = (writes, None);
+        }
         workload.connections = recipe.connections.unwrap_or(workload.connections);
         workload.pipeline = recipe.pipeline.unwrap_or(workload.pipeline);
         fault.steps = recipe.steps.clone().unwrap_or(fault.steps);

@@ -183,6 +183,10 @@ impl History for Ledger {
         self.workload.companions(lane, seq)
     }
 
+    fn connection(&self, lane: u16, seq: u32) -> u8 {
+        u8::from(self.workload.waits(lane, seq))
+    }
+
     fn aspect(&self, lane: u16, key: u32) -> Aspect {
         self.workload.aspect(lane, key)
     }

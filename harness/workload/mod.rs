@@ -18,6 +18,7 @@ pub mod connection;
 mod counters;
 pub mod driver;
 mod expiring;
+mod fields;
 mod functions;
 mod hashes;
 mod large;
@@ -191,6 +192,7 @@ pub const KINDS: &[(&str, Make)] = &[
     ("expiring", expiring::make),
     ("blocking", blocking::make),
     ("mixed", mixed::make),
+    ("fields", fields::make),
 ];
 
 /// Makes the workload of a case, with the lanes that it has beside its connections; `None` when the kind is unknown.

@@ -141,7 +141,12 @@ impl Streams {
         for one in listed {
             let (entry, bytes) = match one {
                 Value::Array(parts) => match parts.as_slice() {
-                    [id, Value::Array(fields)] => (self.entry(lane, first, id), fields.get(1)),
+                    [id, Value::Array(fields)]
+                        if fields.len() == 2 && fields[0] == Value::BulkString(b"v".into()) =>
+                    {
+                        (self.entry(lane, first, id), Some(&fields[1]))
+                    }
+                    [id, _] => (self.entry(lane, first, id), None),
                     _ => (None, None),
                 },
                 _ => (None, None),

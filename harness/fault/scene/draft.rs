@@ -78,6 +78,8 @@ pub struct Draft {
     pub save_failed: bool,
     /// Starts that were refused before somebody mended the files.
     pub refusals: u32,
+    /// A refused start was only tried again.
+    pub retried: bool,
     /// A check tool was told to mend the files.
     pub repaired: bool,
     /// Another server was put in the dead one's place.
