@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use crate::contract;
 use crate::engine::Engine;
-use crate::explore;
 use crate::epoch;
+use crate::explore;
 use crate::fault::scene::Recovery;
 use crate::fault::{self, Scene, Step, Trouble, policy};
 use crate::oracle::Survey;

@@ -88,7 +88,10 @@ fn every_state_of_one_life_is_booted_and_can_be_rebuilt() {
     assert_eq!((honest.verdict, honest.lost), (Verdict::Kept, 0), "{}", honest.message);
     let facts = honest.exploration.unwrap();
     assert_eq!(facts.booted, 60, "{facts:?}");
-    assert!(facts.states > 250 && facts.operations > 500, "each of the 300 writes has an fsync of its own: {facts:?}");
+    assert!(
+        facts.states > 250 && facts.operations > 500,
+        "each of the 300 writes has an fsync of its own: {facts:?}"
+    );
     assert!(facts.models.iter().all(|model| model.broken == 0), "{facts:?}");
 
     let lying = checkout.trial(&["always@disk::single::explore-lie"]);
@@ -103,7 +106,8 @@ fn every_state_of_one_life_is_booted_and_can_be_rebuilt() {
     let rebuild = |into: &str| {
         let folder = checkout.path(into);
         let mut command = Command::new(env!("CARGO_BIN_EXE_outlast"));
-        let output = command.arg("state").arg(&trace).arg(&found.token).arg("--into").arg(&folder).output().unwrap();
+        let output =
+            command.arg("state").arg(&trace).arg(&found.token).arg("--into").arg(&folder).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         outlast::disk::Tree::read_from(&folder).unwrap()
     };

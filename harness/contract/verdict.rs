@@ -52,7 +52,11 @@ fn hold(
     }
     if refused {
         return if applied.may_refuse {
-            Judgement { kept: true, warned: false, message: format!("refused to start, which it may: {}", applied.sentence) }
+            Judgement {
+                kept: true,
+                warned: false,
+                message: format!("refused to start, which it may: {}", applied.sentence),
+            }
         } else {
             broken(format!("refused to start on its own files; the promise: {}", applied.sentence))
         };

@@ -20,10 +20,8 @@ pub struct Drive {
 impl Drive {
     /// Mounts an empty disk over a folder. `began` is the start of the trial.
     pub fn mount(point: &Path, record: bool, began: Instant) -> Result<Self, DiskError> {
-        std::fs::create_dir_all(point).map_err(|cause| DiskError::Failed {
-            action: format!("create {}", point.display()),
-            cause,
-        })?;
+        std::fs::create_dir_all(point)
+            .map_err(|cause| DiskError::Failed { action: format!("create {}", point.display()), cause })?;
         let disk = Some(Disk::mount(point, Tree::default(), record, began)?);
         Ok(Self { point: point.to_owned(), began, record, disk, longest_fsync_us: 0 })
     }

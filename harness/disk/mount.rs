@@ -59,13 +59,18 @@ impl Disk {
         if !Path::new("/dev/fuse").exists() {
             return Err(DiskError::Unsupported {
                 reason: "this machine has no /dev/fuse".into(),
-                remedy: "load the kernel module fuse, or give the container --device /dev/fuse and CAP_SYS_ADMIN".into(),
+                remedy:
+                    "load the kernel module fuse, or give the container --device /dev/fuse and CAP_SYS_ADMIN"
+                        .into(),
             });
         }
         let shared = Shared::new(tree, record, began);
         let mut config = Config::default();
-        config.mount_options =
-            vec![MountOption::FSName("outlast".into()), MountOption::DefaultPermissions, MountOption::NoAtime];
+        config.mount_options = vec![
+            MountOption::FSName("outlast".into()),
+            MountOption::DefaultPermissions,
+            MountOption::NoAtime,
+        ];
         config.acl = if rustix::process::geteuid().is_root() { SessionACL::All } else { SessionACL::Owner };
         config.n_threads = Some(THREADS);
         let session = Session::new(Fs(shared.clone()), point, &config).and_then(Session::spawn);

@@ -79,7 +79,9 @@ impl Bench {
         let removed = std::fs::remove_dir_all(&folder);
         match (outcome, removed) {
             (Ok(observed), Ok(())) => observed,
-            (Ok(_), Err(error)) => Observed::Failed(format!("failed to remove {}: {error}", folder.display())),
+            (Ok(_), Err(error)) => {
+                Observed::Failed(format!("failed to remove {}: {error}", folder.display()))
+            }
             (Err(trouble), _) => Observed::Failed(trouble.to_string()),
         }
     }
@@ -120,7 +122,8 @@ impl Bench {
         let span = Span { from_us, to_us: scene.now_us() };
         let after = scene.instance.files().await?;
         let truncated = before.iter().any(|old| {
-            old.path.ends_with(".aof") && after.iter().any(|new| new.path == old.path && new.bytes < old.bytes)
+            old.path.ends_with(".aof")
+                && after.iter().any(|new| new.path == old.path && new.bytes < old.bytes)
         });
         let config = scene.config.clone();
         let broken_later = if self.second_life { self.live_on(scene, &survey).await? } else { None };

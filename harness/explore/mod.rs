@@ -152,7 +152,8 @@ fn boot_all(
                 while began.elapsed() < limit {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(&at) = chosen.get(number) else { break };
-                    let observed = LocalSet::new().block_on(&runtime, bench.boot(&all.states[at].tree, number));
+                    let observed =
+                        LocalSet::new().block_on(&runtime, bench.boot(&all.states[at].tree, number));
                     if tell.send((at, observed)).is_err() {
                         break;
                     }
@@ -242,7 +243,11 @@ fn as_epoch(facts: &ModelFacts, weighed: &[&Weighed], scene: &Scene) -> Epoch {
     };
     let loss = &worst.loss;
     let mut anomalies: Vec<_> = if facts.accuses || !broken {
-        weighed.iter().filter(|weighed| !weighed.kept || gone(weighed) > 0).flat_map(|w| w.anomalies.clone()).collect()
+        weighed
+            .iter()
+            .filter(|weighed| !weighed.kept || gone(weighed) > 0)
+            .flat_map(|w| w.anomalies.clone())
+            .collect()
     } else {
         Vec::new()
     };
@@ -283,7 +288,9 @@ pub fn recorded(scene: &Scene, fresh: bool, end_us: u64) -> Result<Trace, Troubl
     let synced = log.iter().position(|rec| rec.op == crate::disk::op::Op::SyncAll);
     let from = if fresh { 0 } else { synced.map_or(0, |at| at + 1) };
     if log.len() <= from {
-        return Err(Trouble::NoPressure("nothing was written to the disk, so there is nothing to explore".into()));
+        return Err(Trouble::NoPressure(
+            "nothing was written to the disk, so there is nothing to explore".into(),
+        ));
     }
     Ok(Trace { base, log, from, end_us })
 }

@@ -34,7 +34,8 @@ fn operations(about: &trace::About, recorded: &Trace) -> String {
     let names = recorded.names(recorded.log.len());
     for (number, rec) in (1..).zip(&recorded.log) {
         let took_us = rec.done_us - rec.asked_us;
-        let took = if took_us > 0 { format!("  (took {:.3} ms)", took_us as f64 / 1e3) } else { String::new() };
+        let took =
+            if took_us > 0 { format!("  (took {:.3} ms)", took_us as f64 / 1e3) } else { String::new() };
         let at_ms = rec.done_us as f64 / 1e3;
         let _ = writeln!(text, "{number:>6} {at_ms:>12.3} ms  {}{took}", words::of(&rec.op, &names));
     }

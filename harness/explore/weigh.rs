@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::boot::{Observed, Ready};
 use super::history::Until;
 use super::states::{State, Token, Trace};
-use crate::disk::op::child_from_us;
 use crate::contract::{self, Circumstances, Death, PowerCut, TrialFacts};
 use crate::disk::Model;
 use crate::disk::model::Weight;
+use crate::disk::op::child_from_us;
 use crate::matrix::Override;
 use crate::oracle::{self, Clock, Loss, Survey};
 use crate::record::Anomaly;
@@ -111,7 +111,18 @@ impl Scales<'_> {
         anomalies.sort_unstable();
         anomalies.dedup();
         let promise = applied.to_record();
-        Weighed { token, at_us, kept, warns, message, loss, anomalies, broken: Vec::new(), broken_us: 0, promise }
+        Weighed {
+            token,
+            at_us,
+            kept,
+            warns,
+            message,
+            loss,
+            anomalies,
+            broken: Vec::new(),
+            broken_us: 0,
+            promise,
+        }
     }
 
     fn loss(&self, ready: &Ready, at_us: u64) -> Loss {

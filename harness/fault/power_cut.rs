@@ -27,8 +27,9 @@ fn parse(args: &[&str]) -> Result<Box<dyn Step>, Mistake> {
         [model] => (choice(&[model], &models, false)?, 0),
         [model, variant] => {
             let number = variant.parse();
-            let number = number
-                .map_err(|_| Mistake::new(variant, format!("`{variant}` is no number of a variant"), &["at"]))?;
+            let number = number.map_err(|_| {
+                Mistake::new(variant, format!("`{variant}` is no number of a variant"), &["at"])
+            })?;
             (choice(&[model], &models, false)?, number)
         }
         [_, _, extra, ..] => {
@@ -58,7 +59,11 @@ fn target(words: &[&str]) -> Result<Target, Mistake> {
         [pattern] => (*pattern, 1),
         [pattern, number] => (*pattern, count(number, "events")?),
         [_, _, extra, ..] => {
-            return Err(Mistake::new(extra, format!("`{extra}` is one word too many"), &["bgsave", "rewrite"]));
+            return Err(Mistake::new(
+                extra,
+                format!("`{extra}` is one word too many"),
+                &["bgsave", "rewrite"],
+            ));
         }
     };
     Ok(Target { event, pattern: pattern.into(), number, order })

@@ -69,8 +69,7 @@ pub(super) const FAIL_IO: Verb = Verb {
         let word = choice(&[call], &words, false)?;
         let call = Call::ALL.iter().find(|(name, _)| *name == word).map_or(Call::Write, |(_, call)| *call);
         let number: u32 = count(number, "calls")?;
-        let failure =
-            Failure { from: u64::from(number), once: true, ..Failure::new(call, error(rest)?) };
+        let failure = Failure { from: u64::from(number), once: true, ..Failure::new(call, error(rest)?) };
         ill(args, "fail-io", move |ills| ills.failures.push(failure))
     },
 };
