@@ -128,6 +128,10 @@ fn every_row_is_met_under_its_circumstances() {
         ("a replica in its place", with(died(EVERYSEC, Kill, false), |facts| (facts.promoted, facts.switched) = (true, true)),
             "promoted", All, false),
         ("mended by hand", with(with(died(ALWAYS, Kill, false), hurt), |facts| facts.repaired = true), "repaired", All, true),
+        ("a tail mended by hand", with(with(died(ALWAYS, Kill, false), tail), |facts| facts.repaired = true), "repaired", Count(3), false),
+        ("mended by hand with nothing damaged", with(died(ALWAYS, Kill, false), |facts| facts.repaired = true), "repaired", Nothing, false),
+        ("AOF being switched on, a clean exit", with(died(ALWAYS, Shutdown, true), |facts| facts.first_rewrite_pending = true),
+            "aof-clean-exit", Nothing, false),
     ];
     for (what, facts, id, allow, may_refuse) in &rows {
         let applied = promise(facts, &[], &TRIAL);
@@ -278,6 +282,19 @@ fn what_no_allowance_covers_is_a_breach() {
     ] {
         assert!(!judge(&all, Some(&loss), false, false, &facts).kept, "{what}");
     }
+    // A backup is older than some promises; those from before it stand, as its row does.
+    let old = Circumstances { restored: Some((FAULT_US - 5, None)), ..died(ALWAYS, Death::Kill, false) };
+    let window = promise(&old, &[], &TRIAL);
+    let promised = |at_us| Loss {
+        lost: 1,
+        promised: 1,
+        acknowledged: 9,
+        earliest_lost_us: Some(at_us),
+        shape: Shape::Suffix,
+        ..Loss::default()
+    };
+    assert!(judge(&window, Some(&promised(FAULT_US - 4)), false, false, &old).kept);
+    assert!(!judge(&window, Some(&promised(FAULT_US - 6)), false, false, &old).kept);
     assert!(!judge(&all, Some(&Loss::default()), false, true, &facts).kept, "it never answered");
     assert!(!judge(&all, None, false, false, &facts).kept, "nothing could be read back");
     assert!(!judge(&all, None, true, false, &facts).kept, "it refused to start");
