@@ -212,10 +212,7 @@ pub fn check_name(name: &str, span: Range<usize>, notes: &Notes) {
 /// Names or patterns, each of which must fit something.
 pub fn patterns(sheet: &Sheet<'_, '_>, key: &'static str, names: &[&str], notes: &Notes) -> Vec<String> {
     let patterns = sheet.words(key);
-    if sheet.value(key).and_then(|value| value.get_ref().as_array()).is_some_and(|list| list.is_empty()) {
-        let help = Some("leave it out: that means all of them".to_owned());
-        notes.add(sheet.span_of(key), format!("`{key}` names nothing"), help);
-    }
+    check_list(sheet, key, notes);
     for (pattern, span) in &patterns {
         if !names.iter().any(|name| glob::matches(pattern, name)) {
             let axis = key.strip_suffix('s').unwrap_or(key);
@@ -223,4 +220,12 @@ pub fn patterns(sheet: &Sheet<'_, '_>, key: &'static str, names: &[&str], notes:
         }
     }
     patterns.into_iter().map(|(pattern, _)| pattern).collect()
+}
+
+/// A list that names nothing is a mistake: without the key it would be everything.
+pub fn check_list(sheet: &Sheet<'_, '_>, key: &'static str, notes: &Notes) {
+    if sheet.value(key).and_then(|value| value.get_ref().as_array()).is_some_and(|list| list.is_empty()) {
+        let help = Some("leave it out: that means all of them".to_owned());
+        notes.add(sheet.span_of(key), format!("`{key}` names nothing"), help);
+    }
 }

@@ -65,6 +65,7 @@ pub fn suites(root: &Sheet<'_, '_>, matrix: &Matrix, profile: &str, notes: &Note
 /// Positions on an axis that a list of patterns picks; `!pattern` takes some out again.
 fn pick(sheet: &Sheet<'_, '_>, key: &'static str, axis: &[&str], notes: &Notes) -> Vec<u16> {
     let patterns = sheet.words(key);
+    super::axes::check_list(sheet, key, notes);
     let all_excluded = patterns.iter().all(|(pattern, _)| pattern.starts_with('!'));
     let mut picked = vec![all_excluded; axis.len()];
     for (pattern, span) in &patterns {

@@ -14,10 +14,10 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
         ("incomplete".into(), "yellow")
     } else if unproven > 0 {
         (format!("{} unproven", grouped(unproven)), "yellow")
-    } else if report.gate.exit_code != 0 {
-        ("gate failed".into(), "red")
     } else if totals.kept + totals.known == 0 {
         ("nothing tested".into(), "lightgrey")
+    } else if report.gate.exit_code != 0 {
+        ("gate failed".into(), "red")
     } else if totals.known > 0 {
         (format!("{} kept, {} known", grouped(totals.kept), grouped(totals.known)), "green")
     } else {

@@ -148,6 +148,10 @@ pub const SAMPLES: &[Sample] = &[
     ("an unknown key of [gate]", "trials = 4", "trails = 4", true),
     ("a share that is none", "unsupported = \"10%\"", "unsupported = \"110%\"", true),
     ("an unknown column", "columns = [\"name\", \"verdict\"]", "columns = [\"name\", \"verdikt\"]", true),
+    ("a promise of two kinds", "lost-window = \"2s\"", "lost-window = \"2s\"\nlost = 0", false),
+    ("an axis without a value", "workload = [\"sessions\"]", "workload = []", false),
+    ("keys that live for no time", "ttl = \"30m\"", "ttl = \"0s\"", false),
+    ("values without a byte", "value = \"512B\"", "value = \"0B\"", false),
     ("no suite at all", "[[suite]]", "[suite]", true),
 ];
 
