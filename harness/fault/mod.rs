@@ -35,6 +35,7 @@ mod restart;
 pub mod saves;
 pub mod scene;
 mod shutdown;
+pub mod sightings;
 mod stall_fsync;
 mod start;
 mod stop;

@@ -18,6 +18,8 @@ mod torn;
 use chains::Chains;
 use fate::{Fate, Kind};
 
+pub use density::written;
+
 /// What the client knows of the ops of one epoch. Times are microseconds since the trial began.
 pub trait History {
     /// Connections that wrote.
@@ -198,7 +200,9 @@ pub struct Loss {
     pub anomalies: Vec<Anomaly>,
     /// A few examples per class.
     pub examples: Vec<Instance>,
-    /// Acknowledgement times of all acknowledged ops, in buckets.
+    /// Send times of all ops, in buckets.
+    pub sent_density: Vec<u32>,
+    /// Acknowledgement times of all acknowledged ops, in the same buckets.
     pub ack_density: Vec<u32>,
     /// Acknowledgement times of the lost ones, in the same buckets.
     pub lost_density: Vec<u32>,
@@ -252,7 +256,8 @@ pub fn judge(history: &dyn History, baseline: &Survey, observed: &Survey, clock:
     torn::find(history, &lanes, observed, &mut loss);
     drift(history, observed, &mut loss);
     loss.shape = shape::of(history, &lanes, &split, &loss);
-    density::fill(history, &lanes, &split, clock, &mut loss);
+    density::written(history, clock.fault_us, &mut loss);
+    density::lost(history, &lanes, &split, &mut loss);
     let mut seen: BTreeSet<_> = loss.anomalies.iter().copied().collect();
     let classes = [
         (loss.lost > 0 || loss.lost_baseline > 0, Anomaly::Lost),
