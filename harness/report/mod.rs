@@ -8,8 +8,9 @@ use crate::record::Report;
 
 mod assemble;
 mod csv;
-mod html;
+pub mod findings;
 mod json;
+mod page;
 pub mod statistics;
 
 pub use assemble::assemble;
@@ -26,7 +27,7 @@ pub struct Format {
 pub const FORMATS: &[Format] = &[
     Format { file: "report.json", render: json::render },
     Format { file: "trials.csv", render: csv::render },
-    Format { file: "index.html", render: html::render },
+    Format { file: "index.html", render: page::render },
 ];
 
 /// A report that could not be written.

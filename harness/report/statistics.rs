@@ -45,6 +45,13 @@ fn facts(case: [&str; 6], trials: &[&TrialRecord]) -> CaseFacts {
     }
 }
 
+/// The greatest share that a life of the trial lost, from 0 to 1: a trial that loses its whole first life has lost
+/// everything, however well the second one went.
+pub fn worst_share(trial: &TrialRecord) -> f64 {
+    let shares = trial.epochs.iter().filter(|epoch| epoch.acknowledged > 0);
+    shares.map(|epoch| epoch.lost as f64 / epoch.acknowledged as f64).fold(0.0, f64::max)
+}
+
 /// The 95% upper bound on the chance of a loss per run when `runs` of them showed none: the chance at which so long a run
 /// of luck would be seen one time in twenty.
 pub fn chance_at_most(runs: u64) -> f64 {
