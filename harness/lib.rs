@@ -9,7 +9,7 @@
 //! 5. [`fault`] makes it die in a chosen way and starts it again; [`survey`] reads everything back.
 //! 6. [`oracle`] compares the ledger with what survived; pure.
 //! 7. [`contract`] says whether that was allowed; pure.
-//! 8. [`record`] is the data model, [`journal`] makes it durable, [`report`] renders it.
+//! 8. [`record`] is the data model, [`journal`] makes it durable, [`report`] renders it, [`publish`] puts the files in place.
 //!
 //! [`plan`] is a case with everything it points at, [`trial`] knows the order of things in one trial and [`epoch`]
 //! judges one death in it. [`run`] strings the trials together; [`progress`] and [`summary`] are what a person sees
@@ -59,6 +59,7 @@ pub mod matrix;
 pub mod oracle;
 pub mod plan;
 pub mod progress;
+pub mod publish;
 pub mod record;
 pub mod report;
 pub mod run;

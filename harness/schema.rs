@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::matrix::directive::{CHOICES, OWNED, SAVE, SAVE_PATTERN, WELL_KNOWN};
 use crate::matrix::keys::{Key, Kind, Others, ROOT, Table};
-use crate::matrix::value::{DURATION_PATTERN, SIZE_PATTERN};
+use crate::matrix::value::{DURATION_PATTERN, SHARE_PATTERN, SIZE_PATTERN};
 use crate::matrix::workload::{MIXED, MOST_WEIGHT};
 use crate::record::{Report, SCHEMA};
 use crate::{fault, workload};
@@ -49,6 +49,7 @@ fn values() -> Definitions {
     BTreeMap::from([
         ("duration", words(DURATION_PATTERN, "Such as 500ms, 10s, 30m or 2h.")),
         ("size-in-words", words(SIZE_PATTERN, "Such as 512B, 4KiB or 16MB.")),
+        ("share", words(SHARE_PATTERN, "Such as 10% or 2.5%.")),
         ("save-points", words(SAVE_PATTERN, "Pairs of seconds and changes, such as 900 1; empty for none.")),
         ("step", words(&format!(r"^\s*({})(\s|$)", verbs.join("|")), &usage.join("\n"))),
         ("line", json!({ "type": ["string", "integer", "boolean"] })),
@@ -125,6 +126,7 @@ fn of_kind(key: &Key, definitions: &mut Definitions) -> Map<String, Value> {
         Kind::CountByProfile(limits, keys) => json!({ "anyOf": [count(limits), define(keys, definitions)] }),
         Kind::Duration => json!({ "allOf": [refer("duration")] }),
         Kind::Size(most) => json!({ "anyOf": [refer("size-in-words"), count(&(0..=*most))] }),
+        Kind::Share => json!({ "allOf": [refer("share")] }),
         Kind::Word(words) => json!({ "enum": words }),
         Kind::Words(words) => one_or_more(&json!({ "enum": words })),
         Kind::Workload => {

@@ -3,9 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{BoolishValueParser, PossibleValuesParser};
 use clap::{ArgAction, Parser, ValueEnum};
 
-use crate::matrix::Run;
+use crate::matrix::Matrix;
+use crate::matrix::keys::COLUMNS;
+use crate::record::{GateRules, ReportWishes};
+use crate::report::history;
 
 /// Command line of the test target: libtest's options, as far as they mean something here, and Outlast's own.
 #[derive(Debug, Clone, Parser)]
@@ -65,6 +69,15 @@ pub struct Flags {
     /// Run the i-th of n parts of the selected trials.
     #[arg(long, value_name = "I/N", env = "OUTLAST_SHARD", value_parser = Shard::parse)]
     pub shard: Option<Shard>,
+    /// Compare with an earlier run: its folder or its report.json. A run that is worse fails.
+    #[arg(long, value_name = "RUN", env = "OUTLAST_BASELINE")]
+    pub baseline: Option<PathBuf>,
+    /// Columns of trials.csv, separated by commas.
+    #[arg(long, value_name = "NAMES", env = "OUTLAST_COLUMNS", value_delimiter = ',', value_parser = PossibleValuesParser::new(COLUMNS), hide_possible_values = true)]
+    pub columns: Vec<String>,
+    /// Write allure-results/ too.
+    #[arg(long, value_name = "YES|NO", env = "OUTLAST_ALLURE", num_args = 0..=1, require_equals = true, default_missing_value = "yes", value_parser = BoolishValueParser::new())]
+    pub allure: Option<bool>,
 
     /// Write so many acknowledged ops before the fault, whatever the workload says.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -249,7 +262,7 @@ impl Flags {
 }
 
 /// What a run uses, after flag, environment and file have had their say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// What runs the servers.
     pub engine: EngineChoice,
@@ -263,13 +276,16 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// Most attempts for an inconclusive trial.
     pub attempts: u32,
-    /// Whether an inconclusive trial fails the run.
-    pub inconclusive_fails: bool,
+    /// What the run must show to pass.
+    pub gate: GateRules,
+    /// What the reports hold.
+    pub report: ReportWishes,
 }
 
 impl Settings {
     /// Flags (which include the environment) beat the file.
-    pub fn resolve(flags: &Flags, file: &Run) -> Self {
+    pub fn resolve(flags: &Flags, matrix: &Matrix) -> Self {
+        let (file, gate, report) = (&matrix.run, &matrix.gate, &matrix.report);
         let word = |text: &Option<String>| text.clone().unwrap_or_default();
         Self {
             engine: flags
@@ -288,7 +304,27 @@ impl Settings {
                 .unwrap_or_else(|| PathBuf::from("reports")),
             threads: flags.test_threads.or(file.test_threads),
             attempts: file.attempts.unwrap_or(3).max(1),
-            inconclusive_fails: file.inconclusive.as_deref() != Some("warn"),
+            gate: GateRules {
+                inconclusive_warns: gate.inconclusive_warns,
+                lost: gate.lost,
+                trials: gate.trials,
+                unsupported: gate.unsupported,
+                baseline: flags
+                    .baseline
+                    .as_ref()
+                    .or(gate.baseline.as_ref())
+                    .map(|run| run.display().to_string()),
+                regressions_warn: gate.regressions_warn,
+            },
+            report: ReportWishes {
+                columns: if flags.columns.is_empty() {
+                    report.columns.clone()
+                } else {
+                    flags.columns.clone()
+                },
+                allure: flags.allure.or(report.allure).unwrap_or(false),
+                history: report.history.unwrap_or(history::KEPT),
+            },
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::record::{Report, TrialRecord, Verdict};
+use crate::record::{Change, Outcome, Report, TrialRecord, Verdict};
+use crate::report::statistics::counts;
+use crate::report::text::line;
 
 /// Runs of one case from which on the terminal tells of its chances.
 const OFTEN: u64 = 5;
@@ -24,36 +26,42 @@ pub fn text(report: &Report, reports: &Path) -> String {
         .map(|trial| trial.message.as_str())
         .collect();
     for reason in unsupported.iter().take(NAMED) {
-        let _ = writeln!(out, "unsupported   {reason}");
+        let _ = writeln!(out, "unsupported   {}", line(reason));
     }
     repeated(&mut out, report);
     let totals = &report.totals;
-    let counts: Vec<_> = [
-        (totals.kept, "kept"),
-        (totals.broken, "broken"),
-        (totals.known, "known"),
-        (totals.inconclusive, "inconclusive"),
-        (totals.unsupported, "unsupported"),
-        (totals.errored, "errored"),
-        (report.interrupted.len() as u64, "interrupted"),
-    ]
-    .iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, word)| format!("{count} {word}"))
-    .collect();
     let seconds = report.run.duration_ms / 1000.0;
     let _ = writeln!(
         out,
         "\noutlast: {} trials on {} in {seconds:.1} s: {}",
         totals.trials,
         report.run.engine,
-        if counts.is_empty() { "none".into() } else { counts.join(", ") },
+        counts(report),
     );
     let _ = writeln!(
         out,
         "         {} writes acknowledged, {} of them lost, {} in doubt",
         totals.acknowledged, totals.lost, totals.in_doubt
     );
+    for check in report.gate.checks.iter().filter(|check| check.outcome != Outcome::Passed) {
+        let _ = writeln!(
+            out,
+            "         gate {}: {}: {}",
+            check.outcome.as_str(),
+            check.rule,
+            line(&check.message)
+        );
+    }
+    if let Some(history) = report.history.as_ref().filter(|history| history.runs.len() > 1) {
+        let told = Change::TOLD.map(|change| {
+            let count = history.cases.iter().filter(|case| case.change == change).count();
+            (count > 0).then(|| format!("{count} {}", change.as_str()))
+        });
+        let told: Vec<_> = told.into_iter().flatten().collect();
+        if !told.is_empty() {
+            let _ = writeln!(out, "         over the last {} runs: {}", history.runs.len(), told.join(", "));
+        }
+    }
     let _ = writeln!(out, "         {}", reports.join("latest").join("index.html").display());
     out
 }
@@ -79,7 +87,13 @@ fn repeated(out: &mut String, report: &Report) {
 
 fn section(out: &mut String, verdict: Verdict, trials: &[&TrialRecord]) {
     for trial in trials.iter().take(NAMED) {
-        let _ = writeln!(out, "{:<13} {}\n              {}", verdict.as_str(), trial.name, trial.message);
+        let _ = writeln!(
+            out,
+            "{:<13} {}\n              {}",
+            verdict.as_str(),
+            line(&trial.name),
+            line(&trial.message)
+        );
     }
     if trials.len() > NAMED {
         let _ = writeln!(out, "{:<13} and {} more, see the report", verdict.as_str(), trials.len() - NAMED);

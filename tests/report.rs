@@ -7,7 +7,7 @@ mod records;
 use std::fs;
 
 use outlast::record::{JournalLine, Report, TrialRecord, Verdict};
-use outlast::report::{assemble, write};
+use outlast::report::{FORMATS, assemble, write};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use records::{HOSTILE, lines, trial};
@@ -52,21 +52,26 @@ fn columns(page: &str) -> serde_json::Value {
     embedded(page, "data").next().unwrap()
 }
 
-/// Every tag as a browser would see it: in a script or a style only its own end counts.
-fn tags(page: &str) -> Vec<&str> {
+/// Every tag as a browser would see it, in no order: in a script or a style only its own end counts. Which trial a link
+/// leads to is left out.
+fn tags(page: &str) -> Vec<String> {
     let mut tags = Vec::new();
     let mut rest = page;
     while let Some(start) = rest.find('<') {
         rest = &rest[start..];
         let tag = &rest[..=rest.find('>').unwrap()];
-        tags.push(tag);
         rest = &rest[tag.len()..];
         for raw in ["script", "style"] {
             if tag.starts_with(&format!("<{raw}")) {
                 rest = &rest[rest.find(&format!("</{raw}")).unwrap()..];
             }
         }
+        tags.push(match tag.split_once("href=\"#trial=") {
+            Some((before, target)) => before.to_owned() + target.split_once('"').unwrap().1,
+            None => tag.to_owned(),
+        });
     }
+    tags.sort();
     tags
 }
 
@@ -142,7 +147,7 @@ fn the_first_line_of_the_page_is_the_answer() {
 #[test]
 fn hostile_texts_stay_text_on_the_page() {
     let page = rendered("index.html", lines());
-    assert_eq!(tags(&page), tags(&rendered("index.html", with_text("harmless"))));
+    assert!(tags(&page) == tags(&rendered("index.html", with_text("harmless"))));
     assert!(!page.contains("<img") && !page.contains("href=\"javascript:"));
     // ... and none of it is lost on the way.
     assert_eq!(columns(&page)["suite"]["words"][0], HOSTILE);
@@ -182,7 +187,7 @@ proptest! {
         let text = parts.concat();
         let page = rendered("index.html", with_text(&text));
         let harmless = rendered("index.html", with_text("harmless"));
-        prop_assert_eq!(tags(&page), tags(&harmless));
+        prop_assert!(tags(&page) == tags(&harmless));
         let data = columns(&page);
         prop_assert_eq!(data["suite"]["words"].as_array().unwrap().iter().filter(|word| **word == text).count(), 1);
         let csv = rendered("trials.csv", with_text(&text));
@@ -210,5 +215,34 @@ fn the_policy_of_the_page_names_the_scripts_that_may_run() {
         let text = &text[open.len()..text.len() - element.len() - 3];
         let hash = base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(text));
         assert!(policy.contains(&format!("{element}-src 'sha256-{hash}'")), "{element}");
+    }
+}
+
+#[test]
+fn the_page_tells_what_other_runs_tell() {
+    use outlast::record::{CaseHistory, Change, History, PastRun};
+    let mut report = assemble(with_text("harmless"));
+    let page = |report: &Report| {
+        let format = FORMATS.iter().find(|format| format.file == "index.html").unwrap();
+        String::from_utf8((format.render)(report).unwrap()).unwrap()
+    };
+    assert!(!page(&report).contains("id=\"history\""), "without a history there is nothing to tell");
+    report.history = Some(History {
+        runs: vec![
+            PastRun { id: "monday".into(), ..PastRun::default() },
+            PastRun { id: "today".into(), ..PastRun::default() },
+        ],
+        cases: vec![CaseHistory {
+            name: "core::redis-7.0::aof::single::kill".into(),
+            change: Change::New,
+            verdicts: vec![Some(Verdict::Kept), Some(Verdict::Broken)],
+            ..CaseHistory::default()
+        }],
+        cut: 3,
+    });
+    let page = page(&report);
+    let told = between(&page, "<section id=\"history\"", "</section>");
+    for expected in ["1 new.", "monday", "aria-label=\"kept broken \">✓ ✕ <", "and 3 more cases"] {
+        assert!(told.contains(expected), "{expected} is missing in {told}");
     }
 }

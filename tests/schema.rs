@@ -81,6 +81,7 @@ fn example(key: &Key) -> Value {
         (Kind::CountByProfile(_, table), _) | (Kind::Table(table), _) => everything(table),
         (Kind::Duration, _) => json!("10s"),
         (Kind::Size(most), _) => json!(most),
+        (Kind::Share, _) => json!("10%"),
         (Kind::Word(words), _) => json!(words[0]),
         (Kind::Words(words), _) => json!([words[0]]),
         (Kind::Workload, _) => json!("single"),

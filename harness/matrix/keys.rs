@@ -58,6 +58,8 @@ pub enum Kind {
     Duration,
     /// A size in words, or in bytes, up to this many bytes.
     Size(u64),
+    /// A share in percent.
+    Share,
     /// One of these words.
     Word(&'static [&'static str]),
     /// One or several of these words.
@@ -78,6 +80,8 @@ pub enum Kind {
 pub const PROFILES: [&str; 3] = ["quick", "default", "full"];
 /// Keys of `when` that name an axis; every other key is a directive of the effective configuration.
 pub const AXES: [&str; 7] = ["suite", "server", "persistence", "storage", "workload", "fault", "engine"];
+/// What a rule of the gate does to a run that does not meet it.
+pub const OUTCOMES: &[&str] = &["fail", "warn"];
 /// What runs servers.
 pub const ENGINES: &[&str] = &["docker", "process"];
 /// Shapes of loss and anomalies, as reports name them.
@@ -110,6 +114,51 @@ pub const SEEN: &[&str] = &[
     "false-success",
 ];
 
+/// Columns of trials.csv, in their order.
+pub const COLUMNS: &[&str] = &[
+    // As pytest-csv names them.
+    "id",
+    "module",
+    "name",
+    "file",
+    "doc",
+    "markers",
+    "status",
+    "message",
+    "duration",
+    // Dimensions and measures.
+    "suite",
+    "server",
+    "persistence",
+    "storage",
+    "workload",
+    "fault",
+    "seed",
+    "engine",
+    "verdict",
+    "acknowledged",
+    "lost",
+    "in_doubt",
+    "shape",
+    "anomalies",
+    "window_ms",
+    "recovery_ms",
+    "duration_ms",
+    "attempt",
+    "server_version",
+    "origin",
+    "promise",
+    "allowed",
+    "in_doubt_present",
+    "refused",
+    "expired",
+    "rate",
+    "started_at",
+    "known",
+    "phase",
+    "repro",
+];
+
 const PICK: &str = "Names or patterns with `*`; `!pattern` takes some out again; all when absent.";
 const SERVER_LINES: &str = "Lines of redis.conf that every trial of this server sets.";
 
@@ -139,6 +188,51 @@ pub static ROOT: Table = Table {
         key("contract", Kind::Tables(&CONTRACT), "Promises of your own, instead of the built-in ones."),
         key("budget", Kind::Tables(&BUDGET), "What your service tolerates, on top of the promise."),
         key("known", Kind::Tables(&KNOWN), "Real defects, tracked, not silenced."),
+        key("gate", Kind::Table(&GATE), "What a run must show to pass, besides kept promises."),
+        key("report", Kind::Table(&REPORT), "What the reports hold."),
+    ],
+};
+
+static GATE: Table = Table {
+    name: "gate",
+    about: "What a run must show to pass, besides kept promises.",
+    others: Others::Unknown,
+    needs: &[],
+    keys: &[
+        key("inconclusive", Kind::Word(OUTCOMES), "Whether inconclusive trials fail the run."),
+        key(
+            "lost",
+            Kind::Count(0..=u64::MAX),
+            "Most acknowledged writes that all trials may lose, allowed or not.",
+        ),
+        key("trials", Kind::Count(1..=u64::MAX), "Fewest trials that must prove something."),
+        key("unsupported", Kind::Share, "Largest share of unsupported trials, such as 10%."),
+        key(
+            "baseline",
+            Kind::Text,
+            "Run to compare with: its folder or report.json, from the folder of this file.",
+        ),
+        key(
+            "regressions",
+            Kind::Word(OUTCOMES),
+            "Whether cases that are worse than in the baseline fail the run.",
+        ),
+    ],
+};
+
+static REPORT: Table = Table {
+    name: "report",
+    about: "What the reports hold.",
+    others: Others::Unknown,
+    needs: &[],
+    keys: &[
+        key("columns", Kind::Words(COLUMNS), "Columns of trials.csv, in this order; all when absent."),
+        key("allure", Kind::Truth, "Whether allure-results/ is written: a file or more per trial."),
+        key(
+            "history",
+            Kind::Count(0..=1_000),
+            "Runs that history.jsonl keeps; 50 when absent, 0 for no history.",
+        ),
     ],
 };
 
@@ -162,7 +256,6 @@ static RUN: Table = Table {
             Kind::Count(1..=100),
             "Most attempts for an inconclusive trial, each with more writes.",
         ),
-        key("inconclusive", Kind::Word(&["fail", "warn"]), "Whether inconclusive trials fail the run."),
         key("trial-timeout", Kind::Duration, "Limit of one trial."),
         key("ready-timeout", Kind::Duration, "Longest wait for a started server to answer."),
     ],

@@ -54,6 +54,38 @@ pub struct Matrix {
     pub budgets: Vec<Budget>,
     /// `[[known]]`: listed defects.
     pub known: Vec<Known>,
+    /// `[gate]`: what a run must show to pass.
+    pub gate: Gate,
+    /// `[report]`: what the reports hold.
+    pub report: Report,
+}
+
+/// `[gate]`: what a run must show to pass, besides kept promises.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Gate {
+    /// Inconclusive trials only warn.
+    pub inconclusive_warns: bool,
+    /// Most acknowledged writes that all trials together may lose, allowed or not.
+    pub lost: Option<u64>,
+    /// Fewest trials that must prove something.
+    pub trials: Option<u64>,
+    /// Largest share of unsupported trials, from 0 to 1.
+    pub unsupported: Option<f64>,
+    /// The run to compare with: its folder or its report.json.
+    pub baseline: Option<PathBuf>,
+    /// Cases that are worse than in the baseline only warn.
+    pub regressions_warn: bool,
+}
+
+/// `[report]`: what the reports hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Columns of trials.csv; all when empty.
+    pub columns: Vec<String>,
+    /// Whether allure-results/ is written.
+    pub allure: Option<bool>,
+    /// Runs that history.jsonl keeps.
+    pub history: Option<usize>,
 }
 
 /// `[run]`: what holds where neither the command line nor the environment says otherwise.
@@ -71,8 +103,6 @@ pub struct Run {
     pub test_threads: Option<usize>,
     /// Most attempts for an inconclusive trial.
     pub attempts: Option<u32>,
-    /// Whether inconclusive trials fail the run (`fail`) or only warn (`warn`).
-    pub inconclusive: Option<String>,
     /// Limit of one trial.
     pub trial_timeout: Option<Duration>,
     /// Longest wait for a started server to answer.

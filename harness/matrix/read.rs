@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use super::axes::Axes;
 use super::keys::{ENGINES, ROOT};
 use super::sheet::{Notes, Sheet};
-use super::{Matrix, Mistakes, Run, Vocabulary, suites};
+use super::{Gate, Matrix, Mistakes, Report, Run, Vocabulary, suites};
 
 /// Parses the text of a matrix file; `path` is for messages and for paths in it.
 pub fn parse(
@@ -62,6 +62,8 @@ fn resolve(
         storages: axes.storages(root),
         workloads: axes.workloads(root),
         faults: axes.faults(root),
+        gate: root.table("gate").map(|sheet| gate(&sheet, folder)).unwrap_or_default(),
+        report: root.table("report").map(|sheet| report(&sheet)).unwrap_or_default(),
         ..Matrix::default()
     };
     let mistakes = notes.count();
@@ -110,10 +112,33 @@ fn run(sheet: &Sheet<'_, '_>, folder: &Path) -> Run {
         reports: sheet.string("reports").map(|path| folder.join(path)),
         test_threads: sheet.small("test-threads"),
         attempts: sheet.small("attempts"),
-        inconclusive: word("inconclusive"),
         trial_timeout: sheet.duration("trial-timeout"),
         ready_timeout: sheet.duration("ready-timeout"),
     };
     sheet.end();
     run
+}
+
+fn gate(sheet: &Sheet<'_, '_>, folder: &Path) -> Gate {
+    let warns = |key| sheet.word(key) == Some("warn");
+    let gate = Gate {
+        inconclusive_warns: warns("inconclusive"),
+        lost: sheet.count("lost"),
+        trials: sheet.count("trials"),
+        unsupported: sheet.share("unsupported"),
+        baseline: sheet.string("baseline").map(|path| folder.join(path)),
+        regressions_warn: warns("regressions"),
+    };
+    sheet.end();
+    gate
+}
+
+fn report(sheet: &Sheet<'_, '_>) -> Report {
+    let report = Report {
+        columns: sheet.some_of("columns"),
+        allure: sheet.truth("allure"),
+        history: sheet.small("history"),
+    };
+    sheet.end();
+    report
 }

@@ -155,6 +155,11 @@ impl<'a, 't> Sheet<'a, 't> {
         self.within(key, number, &(0..=most))
     }
 
+    /// A share in percent, from 0 to 1.
+    pub fn share(&self, key: &'static str) -> Option<f64> {
+        self.in_words(key, value::share)
+    }
+
     fn in_words<T>(&self, key: &'static str, read: fn(&str) -> Result<T, value::Unreadable>) -> Option<T> {
         let text = self.string(key)?;
         match read(&text) {

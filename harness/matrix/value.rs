@@ -17,6 +17,20 @@ pub const DURATION_PATTERN: &str = r"^_*[0-9][0-9_]*\s*(ms|s|m|min|h)\s*$";
 /// What [`size`] reads, for editors.
 pub const SIZE_PATTERN: &str = r"^_*[0-9][0-9_]*\s*([kKmMgG][iI]?[bB]|[bB])?\s*$";
 
+/// What [`share`] reads, for editors.
+pub const SHARE_PATTERN: &str = r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%$";
+
+/// `10%`, `2.5%`: from 0 to 1.
+pub fn share(text: &str) -> Result<f64, Unreadable> {
+    let read = || {
+        let number = text.strip_suffix('%')?.trim_end();
+        let plain = number.starts_with(|c: char| c.is_ascii_digit()) && !number.contains(['e', 'E']);
+        let percent: f64 = plain.then(|| number.parse().ok())??;
+        (0.0..=100.0).contains(&percent).then_some(percent / 100.0)
+    };
+    read().ok_or_else(|| Unreadable { text: text.into(), what: "share from 0% to 100%, such as 10%" })
+}
+
 /// `500ms`, `10s`, `30m`, `2h`.
 pub fn duration(text: &str) -> Result<Duration, Unreadable> {
     let read = || {
@@ -71,6 +85,12 @@ mod tests {
         }
         for bad in ["", "10", "s", "10 parsecs", "-1s", "99999999999999999999s"] {
             assert!(duration(bad).is_err(), "{bad:?}");
+        }
+        for (text, part) in [("10%", 0.1), ("2.5 %", 0.025), ("0%", 0.0), ("100%", 1.0)] {
+            assert_eq!(share(text), Ok(part), "{text}");
+        }
+        for bad in ["", "%", "10", "101%", "-1%", "1e1%", "NaN%", "inf%"] {
+            assert!(share(bad).is_err(), "{bad:?}");
         }
         for bad in ["", "B", "12XB", "-1", "99999999999GB"] {
             assert!(size(bad).is_err(), "{bad:?}");

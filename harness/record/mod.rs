@@ -4,13 +4,17 @@
 //! without the matrix that made it. Times are milliseconds unless the name says
 //! otherwise; `at_ms` counts from the start of the trial.
 
+mod gate;
+mod past;
 mod run;
 mod verdict;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::run::{CaseFacts, JournalLine, Report, RunFacts, ServerFacts, Totals};
+pub use self::gate::{Check, Gate, GateRules, Outcome, exit};
+pub use self::past::{CaseDiff, CaseHistory, CaseState, Change, Diff, History, PastRun};
+pub use self::run::{CaseFacts, Ci, JournalLine, Report, ReportWishes, RunFacts, ServerFacts, Totals};
 pub use self::verdict::{Anomaly, Shape, Verdict};
 
 /// Version of `report.json` and of the journal lines. The number rises when a

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Origin, TrialRecord};
+use super::{Diff, Gate, GateRules, History, Origin, TrialRecord};
 
 /// The run that the trials belong to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,42 @@ pub struct RunFacts {
     pub interrupted: bool,
     /// Every server of the matrix: where it came from, or why it could not be had.
     pub servers: Vec<ServerFacts>,
+    /// What CI says of the run; absent elsewhere.
+    pub ci: Option<Ci>,
+    /// What the run must show to pass.
+    pub gate: GateRules,
+    /// What was asked of the reports.
+    pub report: ReportWishes,
+}
+
+/// What CI says of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Ci {
+    /// `github`, `gitlab`, `jenkins`, or `ci` where it has no name.
+    pub system: String,
+    /// Name of the job.
+    pub job: String,
+    /// Its number.
+    pub number: String,
+    /// Where it can be looked at.
+    pub url: String,
+    /// Revision of the sources.
+    pub revision: String,
+    /// Branch or tag.
+    pub branch: String,
+}
+
+/// `[report]` of matrix.toml, as the run took it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ReportWishes {
+    /// Columns of trials.csv; all when empty.
+    pub columns: Vec<String>,
+    /// Whether allure-results/ is written.
+    pub allure: bool,
+    /// Runs that history.jsonl keeps; no history when 0.
+    pub history: usize,
 }
 
 /// A server of the matrix, as found.
@@ -99,6 +135,14 @@ pub struct Report {
     pub trials: Vec<TrialRecord>,
     /// What the trials of each case say together, over all seeds.
     pub cases: Vec<CaseFacts>,
+    /// What the parts of the run lack, a sentence each: parts without a journal, trials without a record.
+    pub missing: Vec<String>,
+    /// Earlier runs, and what has changed since; absent where no history is kept.
+    pub history: Option<History>,
+    /// The difference from the baseline; absent where there is none.
+    pub baseline: Option<Diff>,
+    /// What the gate says, and the exit code.
+    pub gate: Gate,
 }
 
 /// Repeated runs of one case, over all seeds. Trials that proved nothing are left out.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::statistics;
+use super::{gate, statistics};
 use crate::record::{JournalLine, Report, RunFacts, SCHEMA, Totals, TrialRecord, Verdict};
 
 /// Puts the lines of any number of journals together. Their order does not matter, and a line that is there twice
@@ -28,14 +28,42 @@ pub fn assemble(lines: Vec<JournalLine>) -> Report {
     started.sort();
     started.dedup();
     let trials: Vec<_> = trials.into_values().collect();
-    Report {
+    let mut report = Report {
         schema: SCHEMA.into(),
+        missing: missing(&runs, trials.len() as u64),
         run: whole(runs),
         totals: totals(&trials),
         interrupted: started,
         cases: statistics::by_case(&trials),
         trials,
+        ..Report::default()
+    };
+    report.gate = gate::judge(&report);
+    report
+}
+
+/// What the parts of a run lack. Processes that ran the same part again count once.
+fn missing(runs: &Runs, finished: u64) -> Vec<String> {
+    let mut parts: BTreeMap<(u64, u64), u64> = BTreeMap::new();
+    for (facts, _) in runs.values() {
+        let part = facts.shard.as_deref().and_then(|shard| shard.split_once('/'));
+        let Some((Ok(index), Ok(count))) = part.map(|(i, n)| (i.parse(), n.parse())) else { continue };
+        let selected = parts.entry((count, index)).or_default();
+        *selected = facts.selected.max(*selected);
     }
+    let Some(count) = parts.keys().map(|(count, _)| *count).max().filter(|_| parts.len() > 1) else {
+        return Vec::new();
+    };
+    let there = |index: &u64| parts.contains_key(&(count, *index));
+    let mut missing: Vec<_> = (1..=count)
+        .filter(|index| !there(index))
+        .map(|index| format!("part {index}/{count} left no journal"))
+        .collect();
+    let expected: u64 = parts.values().sum();
+    if finished < expected {
+        missing.push(format!("{} of {expected} trials have no record", expected - finished));
+    }
+    missing
 }
 
 /// Orders records of one trial: the one that began last is the last word.

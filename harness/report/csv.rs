@@ -1,57 +1,19 @@
 //! `trials.csv`: pytest-csv's columns, then every dimension and measure.
 
+use std::borrow::Cow;
+
+use crate::matrix::keys::COLUMNS;
 use crate::record::{Report, TrialRecord, Verdict};
 
-const COLUMNS: [&str; 39] = [
-    // As pytest-csv names them.
-    "id",
-    "module",
-    "name",
-    "file",
-    "doc",
-    "markers",
-    "status",
-    "message",
-    "duration",
-    // Dimensions and measures.
-    "suite",
-    "server",
-    "persistence",
-    "storage",
-    "workload",
-    "fault",
-    "seed",
-    "engine",
-    "verdict",
-    "acknowledged",
-    "lost",
-    "in_doubt",
-    "shape",
-    "anomalies",
-    "window_ms",
-    "recovery_ms",
-    "duration_ms",
-    "attempt",
-    "server_version",
-    "origin",
-    "promise",
-    "allowed",
-    "in_doubt_present",
-    "refused",
-    "expired",
-    "rate",
-    "started_at",
-    "known",
-    "phase",
-    "repro",
-];
-
 pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
-    let mut out = csv::Writer::from_writer(Vec::new());
+    let chosen = chosen(&report.run.report.columns)?;
+    let mut out = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let failed = |error: csv::Error| error.to_string();
-    out.write_record(COLUMNS).map_err(failed)?;
+    out.write_record(chosen.iter().map(|&at| COLUMNS[at])).map_err(failed)?;
+    let mut write =
+        |row: Row| out.write_record(chosen.iter().map(|&at| plain(&row[at]).into_owned())).map_err(failed);
     for trial in &report.trials {
-        out.write_record(row(trial, &report.run.matrix).map(plain)).map_err(failed)?;
+        write(row(trial, &report.run.matrix))?;
     }
     // A trial that was begun and never ended keeps its row: a crash must not make trials vanish.
     for name in &report.interrupted {
@@ -59,9 +21,24 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
         let mut row = row(&trial, &report.run.matrix);
         row[6] = "interrupted".into();
         row[17] = "interrupted".into();
-        out.write_record(row.map(plain)).map_err(failed)?;
+        write(row)?;
     }
     out.into_inner().map_err(|error| error.to_string())
+}
+
+/// A cell for each of all columns.
+type Row = [String; COLUMNS.len()];
+
+/// Positions of the columns that were asked for; all of them when none was.
+fn chosen(names: &[String]) -> Result<Vec<usize>, String> {
+    if names.is_empty() {
+        return Ok((0..COLUMNS.len()).collect());
+    }
+    let position = |name: &String| {
+        let found = COLUMNS.iter().position(|column| column == name);
+        found.ok_or_else(|| format!("there is no column `{name}`; columns are {}", COLUMNS.join(", ")))
+    };
+    names.iter().map(position).collect()
 }
 
 /// What the name alone says of a trial.
@@ -84,7 +61,7 @@ fn begun(name: &str) -> TrialRecord {
     }
 }
 
-fn row(trial: &TrialRecord, matrix: &str) -> [String; COLUMNS.len()] {
+fn row(trial: &TrialRecord, matrix: &str) -> Row {
     let sum = |of: fn(&crate::record::Epoch) -> u64| trial.epochs.iter().map(of).sum::<u64>().to_string();
     let first = trial.epochs.first();
     let anomalies: Vec<_> = trial.anomalies.iter().map(|anomaly| anomaly.as_str()).collect();
@@ -133,9 +110,10 @@ fn row(trial: &TrialRecord, matrix: &str) -> [String; COLUMNS.len()] {
 }
 
 /// A spreadsheet takes text that begins so for a formula, unless an apostrophe says that it is text.
-fn plain(cell: String) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && cell.parse::<f64>().is_err();
-    if formula { format!("'{cell}") } else { cell }
+fn plain(cell: &str) -> Cow<'_, str> {
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+        && cell.parse::<f64>().is_err();
+    if formula { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
 }
 
 /// The words of pytest.

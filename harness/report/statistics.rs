@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{CaseFacts, TrialRecord, Verdict};
+use crate::record::{CaseFacts, Report, TrialRecord, Verdict};
 
 /// One in twenty: the chance to be wrong that a bound is allowed.
 const ERROR: f64 = 0.05;
@@ -18,6 +18,25 @@ pub fn by_case(trials: &[TrialRecord]) -> Vec<CaseFacts> {
         cases.entry(case.map(String::as_str)).or_default().push(trial);
     }
     cases.into_iter().map(|(case, trials)| facts(case, &trials)).collect()
+}
+
+/// How many trials came to what: `412 kept, 2 broken`.
+pub fn counts(report: &Report) -> String {
+    let totals = &report.totals;
+    let counts: Vec<_> = [
+        (totals.kept, "kept"),
+        (totals.broken, "broken"),
+        (totals.known, "known"),
+        (totals.inconclusive, "inconclusive"),
+        (totals.unsupported, "unsupported"),
+        (totals.errored, "errored"),
+        (report.interrupted.len() as u64, "interrupted"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("{count} {word}"))
+    .collect();
+    if counts.is_empty() { "none".into() } else { counts.join(", ") }
 }
 
 fn facts(case: [&str; 6], trials: &[&TrialRecord]) -> CaseFacts {

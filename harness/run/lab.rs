@@ -15,6 +15,7 @@ use crate::matrix::{Case, Matrix};
 use crate::plan::{Builds, Plan};
 use crate::progress::Progress;
 use crate::record::{Attempt, RunFacts, TrialRecord, Verdict};
+use crate::report::text::line;
 use crate::server::{Build, Unavailable};
 use crate::trial;
 use crate::workload::preload;
@@ -62,7 +63,7 @@ impl Lab {
             attempts: run.settings.attempts,
             next: AtomicU64::new(0),
             repro: repro_prefix(run.engine.name(), &run.matrix.file),
-            inconclusive_fails: run.settings.inconclusive_fails,
+            inconclusive_fails: !run.settings.gate.inconclusive_warns,
             recipe: run.recipe.clone(),
         })
     }
@@ -83,9 +84,12 @@ impl Lab {
             Verdict::Kept | Verdict::Known => Ok(Completion::Completed),
             Verdict::Unsupported => Ok(Completion::ignored_with(record.message)),
             Verdict::Inconclusive if !self.inconclusive_fails => Ok(Completion::ignored_with(record.message)),
-            verdict => {
-                Err(Failed::from(format!("{}: {}\n{}", verdict.as_str(), record.message, record.repro)))
-            }
+            verdict => Err(Failed::from(format!(
+                "{}: {}\n{}",
+                verdict.as_str(),
+                line(&record.message),
+                record.repro
+            ))),
         }
     }
 

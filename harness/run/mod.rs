@@ -25,26 +25,13 @@ use crate::janitor::Home;
 use crate::matrix::{Case, Matrix};
 use crate::progress::Progress;
 use crate::record::RunFacts;
+pub use crate::record::exit;
 use crate::server::{Build, Unavailable};
 use crate::settings::{Color, EngineChoice, Flags, Format, Settings};
-use crate::{matrix, report};
+use crate::{matrix, publish, report};
 
 /// Trials in flight per processor: most of the time a trial waits, for writes that are paced, for a grace.
 const TRIALS_PER_CPU: usize = 16;
-
-/// Exit codes, apart so that CI can tell them apart.
-pub mod exit {
-    /// Every promise kept.
-    pub const KEPT: u8 = 0;
-    /// A promise was broken.
-    pub const BROKEN: u8 = 1;
-    /// The command line or matrix.toml is wrong, or no server can be had.
-    pub const USAGE: u8 = 2;
-    /// The lab failed, or put no pressure.
-    pub const LAB: u8 = 3;
-    /// Stopped before the end.
-    pub const INTERRUPTED: u8 = 130;
-}
 
 /// Runs what the command line asks for.
 pub fn main(flags: &Flags) -> ExitCode {
@@ -76,7 +63,7 @@ impl Stop {
 fn start(flags: &Flags) -> Result<u8, Stop> {
     let recipe = Recipe::of(flags)?;
     let matrix = load(flags)?;
-    let settings = Settings::resolve(flags, &matrix.run);
+    let settings = Settings::resolve(flags, &matrix);
     let engine = choose(settings.engine);
     let cases = select::select(&matrix, flags, engine)?;
     if flags.list {
@@ -234,25 +221,18 @@ impl Run {
         if let Some(trouble) = closed.map_err(|error| Stop::lab(error.to_string()))? {
             eprintln!("warning: {trouble}; the reports lack these trials");
         }
-        let lines = crate::journal::read(&self.folder).map_err(|error| Stop::lab(error.to_string()))?;
-        let report = report::assemble(lines);
-        report::write(&self.folder, &report)
-            .and_then(|()| report::point_latest(&self.settings.reports, &self.folder))
-            .map_err(|error| {
-                Stop::lab(format!("{error}; the journal in {} is whole", self.folder.display()))
-            })?;
+        let reports = &self.settings.reports;
+        let report = publish::publish(&self.folder, reports, |_| {}).map_err(|error| {
+            Stop::lab(format!("{error}; the journal in {} is whole", self.folder.display()))
+        })?;
+        report::point_latest(reports, &self.folder).map_err(|error| Stop::lab(error.to_string()))?;
         let mut out = io::stdout().lock();
-        let _ = out.write_all(crate::summary::text(&report, &self.settings.reports).as_bytes());
-        let totals = &report.totals;
-        Ok(if self.facts.interrupted {
-            exit::INTERRUPTED
-        } else if totals.broken > 0 {
-            exit::BROKEN
-        } else if totals.errored > 0 || (totals.inconclusive > 0 && self.settings.inconclusive_fails) {
-            exit::LAB
-        } else {
-            exit::KEPT
-        })
+        let _ = out.write_all(crate::summary::text(&report, reports).as_bytes());
+        drop(out);
+        if let Err(error) = publish::announce(&self.folder, &report) {
+            eprintln!("warning: the summary could not be handed to CI: {error}");
+        }
+        Ok(report.gate.exit_code)
     }
 }
 

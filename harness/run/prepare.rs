@@ -23,6 +23,11 @@ impl Run {
         cases: Vec<Case>,
         recipe: Recipe,
     ) -> Result<Self, Stop> {
+        if let Some(baseline) = &settings.gate.baseline {
+            // Better now than after an hour of trials.
+            crate::publish::load(Path::new(baseline))
+                .map_err(|error| Stop::usage(format!("the baseline: {error}")))?;
+        }
         let began = Instant::now();
         let started = jiff::Timestamp::now();
         let home = Home::open(&scratch(), crate::reap).map_err(|error| {
@@ -51,6 +56,9 @@ impl Run {
             arch: std::env::consts::ARCH.into(),
             cpus: cpus(),
             filesystem: crate::disk::kind(&home.folder),
+            ci: crate::publish::ci(),
+            gate: settings.gate.clone(),
+            report: settings.report.clone(),
             shard: flags.shard.map(|shard| shard.to_string()),
             planned: matrix.count() as u64,
             selected: cases.len() as u64,

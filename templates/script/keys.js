@@ -1,9 +1,10 @@
 // The keyboard reaches everything.
 const help = $("help");
-const JUMPS = { m: "map", c: "cost", f: "findings", t: "trials", r: "run" };
+const JUMPS = { m: "map", c: "cost", f: "findings", h: "history", t: "trials", r: "run" };
 const jump = (id) => {
   if (!$("trial").hidden) shut();
   const target = $(id);
+  if (!target) return;
   target.scrollIntoView({ block: "start" });
   (id === "trials" ? grid : target).focus({ preventScroll: true });
 };

@@ -113,7 +113,12 @@ impl Checkout {
         let mut command = Command::new(env!("CARGO_BIN_EXE_outlast"));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if name.starts_with("OUTLAST_") || name.starts_with("RUST_TEST") || name == "DOCKER_HOST" {
+            if name.starts_with("OUTLAST_")
+                || name.starts_with("GITHUB_")
+                || name.starts_with("NEXTEST")
+                || name.starts_with("RUST_TEST")
+                || name == "DOCKER_HOST"
+            {
                 command.env_remove(name);
             }
         }

@@ -42,10 +42,10 @@ pub fn lines(count: usize) -> Vec<JournalLine> {
         let lost = if lossy { 1 + next(acknowledged) } else { 0 };
         let verdict = match next(100) {
             0 if lossy => Verdict::Broken,
-            1..5 if lossy => Verdict::Known,
-            6 => Verdict::Unsupported,
-            7 if n % 7 == 0 => Verdict::Errored,
-            8 if n % 5 == 0 => Verdict::Inconclusive,
+            1..=4 if lossy => Verdict::Known,
+            5 => Verdict::Unsupported,
+            6 if n % 7 == 0 => Verdict::Errored,
+            7 if n % 5 == 0 => Verdict::Inconclusive,
             _ => Verdict::Kept,
         };
         one(n, (policy, fault), (acknowledged, lost), verdict, &mut next)

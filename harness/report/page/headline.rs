@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::contract::table;
-use crate::record::{Report, TrialRecord, Verdict};
+use crate::record::{Outcome, Report, TrialRecord, Verdict};
 use crate::report::findings::Finding;
 use crate::report::statistics::{chance_at_most, worst_share};
+use crate::report::text::grouped;
 
 /// Reasons why something was not tested that are told one by one.
 const REASONS: usize = 3;
@@ -92,7 +93,20 @@ pub fn highlights<'a>(report: &'a Report, findings: &[Finding<'_>]) -> Vec<Highl
     }
     all.extend(unharmed(report));
     all.extend(untested(report, findings));
+    all.extend(gate(report));
     all
+}
+
+/// What the gate holds against the run.
+fn gate(report: &Report) -> Option<Highlight<'_>> {
+    let held = report.gate.checks.iter().filter(|check| check.outcome != Outcome::Passed);
+    let words: Vec<_> = held.map(|check| format!("{}: {}", check.outcome.as_str(), check.message)).collect();
+    let label = if words.iter().any(|text| text.starts_with("failed")) {
+        "The gate stays shut"
+    } else {
+        "The gate warns"
+    };
+    (!words.is_empty()).then(|| Highlight { label, text: words.join(" · "), trial: None })
 }
 
 fn worst(report: &Report, verdict: Verdict) -> Option<&TrialRecord> {
@@ -167,23 +181,11 @@ fn untested<'a>(report: &'a Report, findings: &[Finding<'_>]) -> Option<Highligh
     if !report.interrupted.is_empty() {
         words.push(format!("{} begun and never ended", grouped(report.interrupted.len() as u64)));
     }
+    words.extend(report.missing.iter().cloned());
     let run = &report.run;
     if run.selected < run.planned {
         words.push(format!("{} of {} trials were selected", grouped(run.selected), grouped(run.planned)));
     }
     let text = words.join(" · ");
     (!text.is_empty()).then_some(Highlight { label: "Not tested", text, trial: None })
-}
-
-/// `11,869,988`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

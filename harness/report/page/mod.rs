@@ -9,11 +9,15 @@ mod details;
 mod headline;
 mod pack;
 mod parts;
+mod past;
 
 use askama::Template;
 
 use self::headline::Highlight;
+pub(super) use self::headline::headline;
+use self::past::Past;
 use super::findings::{self, Finding};
+use super::text::{grouped, is_link};
 use crate::record::{Report, TrialRecord, Verdict};
 
 /// Trials, or findings, of a kind that are named one by one where no script is needed.
@@ -33,6 +37,7 @@ struct Page<'a> {
     findings: Vec<Told<'a>>,
     more_findings: usize,
     untested: Vec<Told<'a>>,
+    past: Option<Past<'a>>,
     failing: Vec<&'a TrialRecord>,
     interrupted: Vec<&'a str>,
     more: usize,
@@ -75,12 +80,13 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
             pack::source_hash(&style),
             pack::source_hash(&script)
         ),
-        headline: headline::headline(report),
+        headline: headline(report),
         tone: headline::tone(report),
         tallies: headline::tallies(report),
         highlights: headline::highlights(report, &found),
         more_findings: all - findings.len(),
         findings,
+        past: Past::of(report),
         untested: named(|verdict| verdict == Verdict::Unsupported),
         failing: report.trials.iter().filter(|trial| trial.verdict.fails()).take(NAMED).collect(),
         more: report.interrupted.len() - interrupted.len(),
@@ -108,10 +114,10 @@ fn told<'a>(report: &'a Report, number: usize, finding: &Finding<'a>) -> Told<'a
         number,
         verdict: finding.verdict.as_str(),
         title: columns::shorten(&finding.title, 400),
-        link: Some(finding.link).filter(|link| link.starts_with("https://") || link.starts_with("http://")),
+        link: Some(finding.link).filter(|link| is_link(link)),
         trials: match finding.trials.len() as u64 {
             1 => "one trial".into(),
-            many => format!("{} trials", headline::grouped(many)),
+            many => format!("{} trials", grouped(many)),
         },
         example: &report.trials[finding.worst],
         axes: finding.axes.iter().map(|(name, names)| (*name, axis(names))).collect(),
@@ -125,7 +131,7 @@ mod filters {
     /// `11,869,988`.
     #[askama::filter_fn]
     pub fn grouped(number: &u64, _: &dyn Values) -> askama::Result<String> {
-        Ok(super::headline::grouped(*number))
+        Ok(super::grouped(*number))
     }
 
     /// As part of an address.

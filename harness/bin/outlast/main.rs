@@ -1,11 +1,15 @@
 //! The small command beside the test target: what can be run here, and what is left over.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use outlast::{doctor, janitor, report, schema};
+use outlast::report::table::Axis;
+use outlast::{doctor, janitor, schema};
+
+mod merge;
+mod show;
 
 #[derive(Parser)]
 #[command(name = "outlast", version, about = "Helpers around `cargo test --test persistence`.")]
@@ -20,7 +24,7 @@ enum Command {
     Doctor {
         /// The matrix file.
         #[arg(long, env = "OUTLAST_MATRIX", default_value = "matrix.toml")]
-        matrix: std::path::PathBuf,
+        matrix: PathBuf,
     },
     /// Run the matrix, as `cargo test --test persistence --` does: same options, same exit codes.
     #[command(disable_help_flag = true)]
@@ -40,7 +44,54 @@ enum Command {
     /// Write the reports of a run again, from its journals.
     Report {
         /// The folder of a run below `reports/`.
-        run: std::path::PathBuf,
+        run: PathBuf,
+        /// Columns of trials.csv, separated by commas.
+        #[arg(long, value_name = "NAMES", env = "OUTLAST_COLUMNS", value_delimiter = ',')]
+        columns: Vec<String>,
+        /// Write allure-results/ too.
+        #[arg(long)]
+        allure: bool,
+    },
+    /// Put the parts of a run together: one report, one gate, one exit code. A part that is missing fails.
+    Merge {
+        /// Folders of the parts, or folders that hold such folders.
+        #[arg(required = true)]
+        parts: Vec<PathBuf>,
+        /// Folder for reports.
+        #[arg(long, value_name = "DIR", env = "OUTLAST_REPORTS", default_value = "reports")]
+        reports: PathBuf,
+        /// Write allure-results/ too.
+        #[arg(long)]
+        allure: bool,
+        /// Compare with an earlier run: its folder or its report.json.
+        #[arg(long, value_name = "RUN", env = "OUTLAST_BASELINE")]
+        baseline: Option<PathBuf>,
+    },
+    /// Print a run as a table.
+    Show {
+        /// The folder of a run, or its report.json.
+        #[arg(default_value = "reports/latest")]
+        run: PathBuf,
+        /// What makes a row.
+        #[arg(long, value_enum, value_name = "AXIS", default_value = "persistence")]
+        by: Axis,
+        /// In Markdown.
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Compare two runs. Exit code 1 when the later one is worse.
+    Diff {
+        /// The earlier run: its folder or its report.json.
+        before: PathBuf,
+        /// The later run.
+        #[arg(default_value = "reports/latest")]
+        after: PathBuf,
+        /// In Markdown.
+        #[arg(long, conflicts_with = "html")]
+        markdown: bool,
+        /// Write a page to this file.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
 }
 
@@ -61,7 +112,14 @@ fn main() -> ExitCode {
         Command::Run { args } => outlast::main_with(std::iter::once("outlast run".into()).chain(args)),
         Command::Clean => clean(),
         Command::Schema { file } => describe(file),
-        Command::Report { run } => render(&run),
+        Command::Report { run, columns, allure } => show::render(&run, columns, allure),
+        Command::Merge { parts, reports, allure, baseline } => {
+            merge::merge(&parts, &reports, allure, baseline.as_deref())
+        }
+        Command::Show { run, by, markdown } => show::show(&run, by, markdown),
+        Command::Diff { before, after, markdown, html } => {
+            show::diff(&before, &after, markdown, html.as_deref())
+        }
     }
 }
 
@@ -102,22 +160,6 @@ fn describe(file: Described) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("failed to print the schema: {error}");
-            ExitCode::from(outlast::run::exit::LAB)
-        }
-    }
-}
-
-fn render(run: &Path) -> ExitCode {
-    let written = outlast::journal::read(run)
-        .map_err(|error| error.to_string())
-        .and_then(|lines| report::write(run, &report::assemble(lines)).map_err(|error| error.to_string()));
-    match written {
-        Ok(()) => {
-            println!("{}", run.join("index.html").display());
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("{error}");
             ExitCode::from(outlast::run::exit::LAB)
         }
     }
