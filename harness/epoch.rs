@@ -90,11 +90,16 @@ pub async fn judge(
     let mut anomalies = loss.anomalies.clone();
     anomalies.extend(refused.then_some(Anomaly::RefusedToStart));
     anomalies.extend(stuck.then_some(Anomaly::StuckLoading));
-    anomalies.extend((draft.refusals > 0).then_some(Anomaly::NeedsManualRepair));
+    anomalies.extend((draft.refusals > 0).then_some(match draft.retried {
+        true => Anomaly::RefusedToStart,
+        false => Anomaly::NeedsManualRepair,
+    }));
     anomalies.extend(truncated.then_some(Anomaly::SilentTruncation));
     anomalies.extend(empty.then_some(Anomaly::SilentEmptyStart));
     anomalies.extend(draft.outlived.then_some(Anomaly::ShutdownRefused));
     anomalies.extend(contract::false_success(&circumstances, &loss).then_some(Anomaly::FalseSuccess));
+    anomalies.sort_unstable();
+    anomalies.dedup();
     add_examples(scene, &loss, record);
     let words: Vec<_> = draft.deaths.iter().map(|death| death.words.as_str()).collect();
     Ok(Epoch {
@@ -113,7 +118,7 @@ pub async fn judge(
         anomalies,
         promise: Some(applied.to_record()),
         verdict,
-        message: weak.filter(|_| verdict == Verdict::Inconclusive).unwrap_or(judgement.message),
+        message: weak.filter(|_| verdict == Verdict::Inconclusive).unwrap_or_else(|| judgement.words()),
         pressure,
         from_ms: millis(loss.from_us),
         fault_ms: millis(fault_us),
@@ -146,7 +151,8 @@ fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumsta
         clean_exit: first.exit.is_some_and(|exit| exit.code == Some(0) && !exit.forced),
         damage: draft.damage.clone(),
         data_dropped: draft.data_dropped,
-        switched: switched || draft.switched_server,
+        switched: switched || draft.switched_server || draft.promoted,
+        promoted: draft.promoted,
         repaired: draft.repaired,
         restored: draft.restored,
         first_rewrite_pending: draft.first_rewrite_pending,
@@ -154,6 +160,7 @@ fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumsta
         settled_us: draft.settled_us,
         unsettled: writes(scene, |answer| matches!(answer, Answer::Acked { at_us } if at_us >= since_us)),
         fault_us: first.fault_us,
+        power_cut: draft.power_cut,
         save_failed: draft.save_failed,
         outlived: draft.outlived,
         excuse: draft.excuse,
@@ -200,7 +207,7 @@ async fn compare_files(scene: &mut Scene, draft: &Draft, record: &mut TrialRecor
     Ok(cut)
 }
 
-fn pressure(draft: &Draft, scene: &Scene) -> Pressure {
+pub(crate) fn pressure(draft: &Draft, scene: &Scene) -> Pressure {
     let done = draft.done;
     let acked = done.map_or(0, |done| done.acked);
     let seconds = draft.wrote_for.as_secs_f64();

@@ -133,6 +133,8 @@ pub fn clean(folder: &Path, reap: Reap) -> bool {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+    // A disk whose run is dead answers nobody; it has to go before its folder can.
+    crate::disk::mount::unmount_below(folder);
     let engine = fs::read_to_string(folder.join(ENGINE_MARK));
     if engine.is_ok_and(|address| !reap(&run_id(folder), &address)) {
         empty(folder);

@@ -14,7 +14,7 @@
 //! [`plan`] is a case with everything it points at, [`trial`] knows the order of things in one trial and [`epoch`]
 //! judges one death in it. [`run`] strings the trials together; [`progress`] and [`summary`] are what a person sees
 //! meanwhile and at the end; [`janitor`] sees to it that nothing is left behind. [`doctor`] says what can be used on a
-//! machine, [`schema`] tells editors and readers what the files look like, and [`glob`] is how names are picked. What is
+//! machine, [`secrets`] keeps passwords out of records, [`schema`] tells editors and readers what the files look like, and [`glob`] is how names are picked. What is
 //! marked as pure runs no server and asks no engine.
 //!
 //! The words, here and in matrix.toml, reports and documentation:
@@ -51,6 +51,7 @@ pub mod disk;
 pub mod doctor;
 pub mod engine;
 pub mod epoch;
+pub mod explore;
 pub mod fault;
 pub mod glob;
 pub mod janitor;
@@ -64,6 +65,7 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod secrets;
 pub mod server;
 pub mod settings;
 pub mod summary;
@@ -73,8 +75,8 @@ pub mod workload;
 
 /// The whole of a test target: reads the command line, runs the matrix, writes the reports.
 ///
-/// Exit codes: 0 every promise kept; 1 a promise was broken; 2 the command line or matrix.toml is wrong, or no
-/// server can be had; 3 the lab failed or put no pressure; 130 interrupted.
+/// Exit codes: 0 every promise kept; 1 a promise was broken, or more than the gate allows; 2 the command line or
+/// matrix.toml is wrong, or no server can be had; 3 the lab failed, put no pressure or ran too little; 130 interrupted.
 pub fn main() -> ExitCode {
     main_with(std::env::args_os())
 }
@@ -109,7 +111,10 @@ pub fn vocabulary() -> matrix::Vocabulary<'static> {
         }
         words
     };
-    matrix::Vocabulary { step: &step, workloads: &WORKLOADS }
+    fn needs_disk(text: &str) -> bool {
+        fault::parse(text).is_ok_and(|step| step.needs_disk())
+    }
+    matrix::Vocabulary { step: &step, needs_disk: &needs_disk, workloads: &WORKLOADS }
 }
 
 /// Removes the containers and volumes of a run from the engine at this address; false when it does not obey.

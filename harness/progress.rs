@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::record::{TrialRecord, Verdict};
+use crate::report::text::line;
 
 /// A line at the bottom of the terminal; nothing where there is none.
 pub struct Progress {
@@ -48,8 +49,8 @@ impl Progress {
                 eprintln!(
                     "{:>12}  {}\n              {}",
                     record.verdict.as_str(),
-                    record.name,
-                    record.message
+                    line(&record.name),
+                    line(&record.message)
                 );
             });
         }

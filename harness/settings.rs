@@ -16,8 +16,8 @@ use crate::report::history;
 #[command(
     name = "persistence",
     about = "Runs the trials of matrix.toml against real servers and reports what was lost.",
-    after_help = "Exit codes: 0 every promise kept; 1 a promise was broken; 2 usage or matrix.toml; \
-                  3 the lab failed or put no pressure; 130 interrupted."
+    after_help = "Exit codes: 0 every promise kept; 1 a promise was broken, or more than the gate allows; 2 usage or \
+                  matrix.toml; 3 the lab failed, put no pressure or ran too little; 130 interrupted."
 )]
 pub struct Flags {
     /// Run only trials whose name contains one of these.

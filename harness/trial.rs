@@ -12,12 +12,13 @@ use tokio::time::timeout;
 use crate::contract;
 use crate::engine::Engine;
 use crate::epoch;
+use crate::explore;
 use crate::fault::scene::Recovery;
 use crate::fault::{self, Scene, Step, Trouble, policy};
-use crate::matrix::Login;
 use crate::oracle::Survey;
 use crate::plan::Plan;
 use crate::record::{Anomaly, Epoch, TrialRecord, Verdict};
+use crate::secrets::Secrets;
 use crate::survey;
 
 /// Longest wait for the removal of what a trial made.
@@ -61,20 +62,9 @@ pub fn run(plan: &Arc<Plan>, engine: &Arc<dyn Engine>, run_began: Instant) -> Tr
         record.message = format!("failed to remove {}: {error}", plan.folder.display());
     }
     conclude(plan, &mut record, outcome);
-    if let Some(login) = &plan.workload.user {
-        hide(login, &mut record);
-    }
+    Secrets::of_plan(plan).hide(&mut record);
     record.duration_ms = millis(began.elapsed());
     record
-}
-
-/// Takes a password out of every text that a server or a library may have put it into.
-fn hide(login: &Login, record: &mut TrialRecord) {
-    let texts = record.log_tail.iter_mut().chain([&mut record.message]);
-    let texts = texts.chain(record.events.iter_mut().map(|event| &mut event.text));
-    for text in texts.chain(record.epochs.iter_mut().map(|epoch| &mut epoch.message)) {
-        *text = login.mask(text);
-    }
 }
 
 fn folder(plan: &Plan) -> Result<(), Trouble> {
@@ -136,7 +126,7 @@ async fn play(scene: &mut Scene, record: &mut TrialRecord) -> Result<(), Trouble
 }
 
 /// Runs steps and judges every recovery; false when the server did not come back.
-async fn act(
+pub(crate) async fn act(
     scene: &mut Scene,
     record: &mut TrialRecord,
     baseline: &mut Survey,
@@ -144,6 +134,10 @@ async fn act(
 ) -> Result<bool, Trouble> {
     for (number, step) in script.iter().enumerate() {
         step.run(scene).await?;
+        if let Some((request, trace)) = scene.exploration.take() {
+            explore::run(scene, &request, baseline, trace, record)?;
+            return Ok(false);
+        }
         let Some(recovery) = scene.recovery.take() else { continue };
         let mended = script.get(number + 1).is_some_and(|next| next.mends());
         if mended && matches!(recovery, Recovery::Refused { .. }) {

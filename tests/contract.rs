@@ -101,6 +101,8 @@ fn every_row_is_met_under_its_circumstances() {
             "restored", Window(Duration::from_micros(9)), false),
         ("a backup without a snapshot", with(died(RDB, Term, true), |facts| facts.restored = Some((FAULT_US - 5, None))),
             "restored", All, false),
+        ("a replica in its place", with(died(EVERYSEC, Kill, false), |facts| (facts.promoted, facts.switched) = (true, true)),
+            "promoted", All, false),
         ("mended by hand", with(with(died(ALWAYS, Kill, false), hurt), |facts| facts.repaired = true), "repaired", All, true),
     ];
     for (what, facts, id, allow, may_refuse) in &rows {
@@ -260,6 +262,14 @@ fn what_no_allowance_covers_is_a_breach() {
     let tail = Loss { shape: Shape::Suffix, ..lossy.clone() };
     assert!(kept(&applied(Allow::Count(3), true), &tail) && !kept(&applied(Allow::Count(3), true), &lossy));
     assert!(kept(&applied(Allow::Count(3), false), &lossy));
+    // A later write of the same connection survived: no tail, whatever the times say.
+    let under = Loss { anomalies: vec![Anomaly::Lost, Anomaly::Hole], ..tail.clone() };
+    assert!(!kept(&applied(Allow::Count(3), true), &under) && kept(&applied(Allow::Count(3), false), &under));
+    assert!(
+        judge(&applied(Allow::Count(3), true), Some(&under), false, false, &facts)
+            .message
+            .contains("survived")
+    );
     // What an earlier recovery showed is out of every window.
     let old = Loss { lost_baseline: 1, earliest_lost_us: Some(0), ..Loss::default() };
     let day = Duration::from_secs(86_400);
@@ -306,6 +316,7 @@ fn a_listed_defect_explains_a_breach_of_its_kind_and_nothing_else() {
     let entry = |expect: &[&str], when: When| Known {
         when,
         expect: expect.iter().map(ToString::to_string).collect(),
+        beside: Vec::new(),
         link: Some("https://example.com".into()),
         cause: Some("why".into()),
     };
@@ -316,10 +327,28 @@ fn a_listed_defect_explains_a_breach_of_its_kind_and_nothing_else() {
     };
     let here = || When { server: vec!["redis-*".into()], ..When::default() };
     let explained = (Verdict::Known, Some("why".to_owned()));
-    for expect in [&["all"][..], &["silent-truncation"], &["hole", "lost"], &[]] {
+    for expect in [&["all", "silent-truncation"][..], &["silent-truncation", "lost", "hole"], &[]] {
         assert_eq!(applied(&[entry(expect, here())], Verdict::Broken), explained, "{expect:?}");
     }
     let unexplained = (Verdict::Broken, None);
+    // What shows beside a listed anomaly has to be listed too: in this entry, or in another one about the trial.
+    for expect in [&["all"][..], &["silent-truncation"], &["hole", "lost"]] {
+        assert_eq!(applied(&[entry(expect, here())], Verdict::Broken), unexplained, "{expect:?}");
+    }
+    let mut other = entry(&["hole", "silent-truncation"], here());
+    other.cause = Some("how".into());
+    let both = applied(&[entry(&["all"], here()), other.clone()], Verdict::Broken);
+    assert_eq!(both, (Verdict::Known, Some("why how".to_owned())));
+    other.when.server = vec!["valkey-*".into()];
+    assert_eq!(applied(&[entry(&["all"], here()), other], Verdict::Broken), unexplained);
+    // What may come with a defect covers what is beside it, and tells nothing alone.
+    let beside = |word: &str| Known { beside: vec!["lost".into()], ..entry(&[word], here()) };
+    assert_eq!(applied(&[beside("silent-truncation")], Verdict::Broken), explained);
+    assert_eq!(applied(&[beside("corrupt")], Verdict::Broken), unexplained);
+    // An entry that explains nothing new, or nothing at all, is no cause.
+    let idle = Known { cause: Some("idle".into()), ..entry(&["lost", "hole"], here()) };
+    let first = entry(&["all", "silent-truncation"], here());
+    assert_eq!(applied(&[first, idle], Verdict::Broken), explained);
     assert_eq!(applied(&[entry(&["hole", "corrupt"], here())], Verdict::Broken), unexplained);
     let there = When { server: vec!["valkey-*".into()], ..When::default() };
     assert_eq!(applied(&[entry(&["all"], there)], Verdict::Broken), unexplained);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use outlast::engine::docker::{Docker, Pull, reap};
-use outlast::engine::{Address, Blueprint, Engine, Instance, Restart, Signal, Volume};
+use outlast::engine::{Address, Blueprint, Engine, EngineError, Instance, Restart, Signal, Volume};
 use outlast::matrix::{Directive, Launch, StorageKind};
 use outlast::server::Build;
 
@@ -58,6 +58,7 @@ impl Lab {
             launch: Launch::Direct,
             memory: None,
             tcp: false,
+            tls: false,
         }
     }
 
@@ -102,6 +103,7 @@ async fn ready(server: &mut dyn Instance) -> redis::aio::MultiplexedConnection {
         let url = match server.address() {
             Address::Unix(path) => format!("redis+unix://{}", path.display()),
             Address::Tcp(host, port) => format!("redis://{host}:{port}"),
+            Address::Tls { host, port, .. } => format!("rediss://{host}:{port}"),
         };
         let client = redis::Client::open(url).unwrap();
         let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(READY));
@@ -133,6 +135,14 @@ async fn config_get(server: &mut dyn Instance, name: &str) -> String {
     let mut get = redis::cmd("CONFIG");
     let answer = get.arg("GET").arg(name).query_async::<Vec<String>>(&mut connection).await;
     answer.unwrap().pop().unwrap()
+}
+
+/// What a server looks at first when it loads its AOF, and the file that it appends to. Up to 6.2 they are one.
+async fn aof(server: &mut dyn Instance) -> (String, String) {
+    let files = server.files().await.unwrap();
+    let ends = |end: &str| files.iter().map(|file| &file.path).find(|path| path.ends_with(end)).cloned();
+    let one = || ends("appendonly.aof").expect("an AOF is there");
+    (ends(".manifest").unwrap_or_else(one), ends(".incr.aof").unwrap_or_else(one))
 }
 
 /// Kills as the power button does and waits until the engine has seen it.
@@ -218,6 +228,101 @@ async fn files_can_be_read_and_damaged_wherever_they_are() {
         server.remove().await.unwrap();
     }
     let server = lab.engine.create(lab.blueprint()).await.unwrap();
+    lab.close(server).await;
+}
+
+#[tokio::test]
+async fn a_file_in_a_folder_can_be_removed_and_one_elsewhere_cannot() {
+    let Some(lab) = Lab::open("removed").await else { return };
+    for storage in [StorageKind::Bind, StorageKind::Volume] {
+        let mut server = lab.engine.create(Blueprint { storage, ..lab.blueprint() }).await.unwrap();
+        server.start().await.unwrap();
+        set(&mut *server, "k").await;
+        kill(&mut *server).await;
+        let (head, _) = aof(&mut *server).await;
+        match server.remove_file(&head).await {
+            Ok(()) => {
+                assert_eq!(storage, StorageKind::Bind);
+                assert!(server.files().await.unwrap().iter().all(|file| file.path != head));
+                assert!(server.remove_file("../conf/redis.conf").await.is_err());
+            }
+            Err(error) => {
+                assert_eq!(storage, StorageKind::Volume, "{error}");
+                assert!(matches!(error, EngineError::Unsupported { .. }), "{error}");
+            }
+        }
+        server.remove().await.unwrap();
+    }
+    let server = lab.engine.create(lab.blueprint()).await.unwrap();
+    lab.close(server).await;
+}
+
+#[tokio::test]
+async fn the_check_tools_of_the_image_read_and_mend_what_a_dead_server_left() {
+    let Some(lab) = Lab::open("tools").await else { return };
+    for storage in [StorageKind::Bind, StorageKind::Volume] {
+        // The tool of Valkey 9 takes its own snapshots for damaged commands.
+        let mut directives = lab.blueprint().directives;
+        directives.push(Directive { name: "aof-use-rdb-preamble".into(), value: "no".into() });
+        let blueprint = Blueprint { storage, directives, ..lab.blueprint() };
+        let mut server = lab.engine.create(blueprint).await.unwrap();
+        server.start().await.unwrap();
+        set(&mut *server, "kept").await;
+        set(&mut *server, "cut").await;
+        kill(&mut *server).await;
+        let (head, increment) = aof(&mut *server).await;
+        let (well, said) = server.check_tool("check-aof", &[&head]).await.unwrap();
+        assert!(well && said.contains("valid"), "{storage:?}: {said}");
+        let bytes = server.read_file(&increment).await.unwrap();
+        server.write_file(&increment, &bytes[..bytes.len() - 3]).await.unwrap();
+        let (well, said) = server.check_tool("check-aof", &[&head]).await.unwrap();
+        assert!(!well, "{storage:?}: {said}");
+        let (well, said) = server.check_tool("check-aof", &["--fix", &head]).await.unwrap();
+        assert!(well && said.contains("truncated"), "{storage:?}: {said}");
+        server.start().await.unwrap();
+        assert!(has(&mut *server, "kept").await && !has(&mut *server, "cut").await);
+        server.remove().await.unwrap();
+    }
+    let mut server =
+        lab.engine.create(Blueprint { storage: StorageKind::Anonymous, ..lab.blueprint() }).await.unwrap();
+    let error = server.check_tool("check-aof", &["x"]).await.unwrap_err();
+    assert!(matches!(error, EngineError::Unsupported { .. }), "{error}");
+    lab.close(server).await;
+}
+
+#[tokio::test]
+async fn another_server_gets_the_dead_ones_data_and_config_file() {
+    let Some(lab) = Lab::open("switched").await else { return };
+    let next = Arc::new(Build { name: "next".into(), ..Build::clone(&lab.build) });
+    for storage in [StorageKind::Bind, StorageKind::Volume] {
+        let mut server = lab.engine.create(Blueprint { storage, ..lab.blueprint() }).await.unwrap();
+        server.start().await.unwrap();
+        set(&mut *server, "k").await;
+        let mut connection = ready(&mut *server).await;
+        for words in [["CONFIG", "SET", "hz", "17"].as_slice(), &["CONFIG", "REWRITE"]] {
+            let mut command = redis::cmd(words[0]);
+            for word in &words[1..] {
+                command.arg(*word);
+            }
+            command.exec_async(&mut connection).await.unwrap();
+        }
+        kill(&mut *server).await;
+        let unknown = server.replace_build(next.clone()).await;
+        if storage == StorageKind::Bind {
+            assert!(matches!(unknown, Err(EngineError::Unsupported { .. })), "no image was prepared yet");
+            lab.engine.ensure_image(&next, None).await.unwrap();
+            server.replace_build(next.clone()).await.unwrap();
+        }
+        server.start().await.unwrap();
+        assert!(has(&mut *server, "k").await, "{storage:?}");
+        // What the server wrote into its config file is there where the file is this host's.
+        assert_eq!(config_get(&mut *server, "hz").await, "17", "{storage:?}");
+        server.remove().await.unwrap();
+    }
+    let mut server =
+        lab.engine.create(Blueprint { storage: StorageKind::None, ..lab.blueprint() }).await.unwrap();
+    let error = server.replace_build(next).await.unwrap_err();
+    assert!(error.to_string().contains("goes with its container"), "{error}");
     lab.close(server).await;
 }
 
@@ -447,6 +552,37 @@ async fn a_restart_policy_brings_a_server_back_and_the_end_of_the_life_before_is
     let exit = server.exited(GRACE).await.unwrap().unwrap();
     assert_eq!((exit.code, Restart::OnFailure.wants(exit)), (Some(0), false));
     server.start().await.unwrap();
+    assert!(has(&mut *server, "k").await);
+    lab.close(server).await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_start_that_is_refused_under_a_restart_policy_is_told_from_one_that_takes_long() {
+    let Some(lab) = Lab::open("refused").await else { return };
+    let mut server = lab.engine.create(lab.blueprint()).await.unwrap();
+    server.start().await.unwrap();
+    set(&mut *server, "k").await;
+    server.supervise(Restart::Always).await.unwrap();
+    let (head, _) = aof(&mut *server).await;
+    let good = server.read_file(&head).await.unwrap();
+    server.write_file(&head, b"nonsense\n").await.unwrap();
+    server.signal(Signal::Kill).await.unwrap();
+    let exit = server.exited(GRACE).await.unwrap().unwrap();
+    assert_eq!(exit.signal, Some(9));
+    server.revived().await.unwrap();
+    let until = Instant::now() + GRACE;
+    let refused = loop {
+        // What a start is waited for with: a look that takes no time.
+        if let Some(exit) = server.exited(Duration::ZERO).await.unwrap() {
+            break exit;
+        }
+        assert!(Instant::now() < until, "a refused start looks like one that takes long");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    };
+    assert_eq!((refused.code, refused.signal), (Some(1), None));
+    // The engine tries again and again, and at last it is not in vain.
+    server.write_file(&head, &good).await.unwrap();
+    server.revived().await.unwrap();
     assert!(has(&mut *server, "k").await);
     lab.close(server).await;
 }

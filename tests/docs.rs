@@ -108,6 +108,8 @@ fn every_key_of_the_matrix_is_explained() {
         ("### [[contract]]", "/definitions/contract/properties"),
         ("### [[budget]]", "/definitions/budget/properties"),
         ("### [[known]]", "/definitions/known/properties"),
+        ("## [gate]", "/definitions/gate/properties"),
+        ("## [report]", "/definitions/report/properties"),
     ];
     for (title, place) in tables {
         let keys = schema.pointer(place).and_then(Value::as_object).unwrap_or_else(|| panic!("no {place}"));

@@ -65,6 +65,7 @@ fn run_steps(lie: Lie, workload: Workload, steps: &[&str], seed: u64) -> TrialRe
         limit: Duration::from_secs(20),
         ready: Duration::from_millis(300),
         folder: folder.path().join("t"),
+        traces: None,
         id: format!("lie-{seed}"),
         matrix: Arc::new(Matrix::default()),
         base: Vec::new(),
@@ -175,6 +176,15 @@ fn a_server_that_does_not_end_when_told_to_is_a_finding_and_its_data_is_judged_a
     // A kill asks nobody.
     let killed = run(Lie::IgnoresTerm, workload("churn"), 1);
     assert_eq!((killed.verdict, killed.anomalies.len()), (Verdict::Kept, 0), "{killed:#?}");
+}
+
+#[test]
+fn a_server_that_cuts_its_own_file_while_it_loads_is_seen_even_where_nothing_is_lost() {
+    let cut = run(Lie::CutsItsFile, workload("sessions"), 1);
+    assert_eq!(anomalies(&cut), BTreeSet::from([Anomaly::SilentTruncation]), "{cut:#?}");
+    assert_eq!(cut.lost, 0);
+    let honest = run(Lie::Honest, workload("sessions"), 1);
+    assert!(honest.anomalies.is_empty(), "{honest:#?}");
 }
 
 #[test]

@@ -129,6 +129,43 @@ fn writers_log_in_and_speak_the_newer_protocol_and_no_password_is_told() {
 }
 
 #[test]
+fn writers_speak_tls_where_the_server_has_it_and_are_told_where_it_has_not() {
+    // Debian's build is the one with TLS; it needs libraries of its own.
+    let checkout = Checkout::new(
+        r#"
+[server.secure]
+package = { deb = ["redis-tools", "libjemalloc2", "liblua5.1-0", "liblzf1", "lua-cjson", "lua-bitop"], file = "usr/bin/redis-check-rdb" }
+
+[workload.encrypted]
+kind = "mixed"
+mix = { churn = 1, transactions = 1, blocking = 1 }
+connections = 4
+pipeline = 8
+writes = 800
+tls = true
+
+[[suite]]
+name = "tls"
+server = ["*"]
+persistence = ["none", "always"]
+workload = ["encrypted"]
+fault = ["kill", "stop"]
+"#,
+    );
+    let outcome = checkout.run(&["tls::"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    for fault in ["kill", "stop"] {
+        assert_whole(&checkout.trial(&["::secure::", "::always::", fault]));
+        let lost = checkout.trial(&["::secure::", "::none::", fault]);
+        assert!(lost.verdict == Verdict::Kept && lost.epochs[0].lost > 0, "{lost:#?}");
+        let without = checkout.trial(&["::real::", "::always::", fault]);
+        assert_eq!(without.verdict, Verdict::Unsupported, "{without:#?}");
+        assert!(without.message.contains("was built without TLS"), "{without:#?}");
+    }
+    assert!(checkout.leftovers().is_empty(), "{:?}", checkout.leftovers());
+}
+
+#[test]
 fn a_wrong_password_is_told_without_telling_it() {
     // The server never sees the file that makes the user.
     let more = SUITE.replace("fault = [\"kill\", \"stop\"]", "fault = [\"forgotten\"]");

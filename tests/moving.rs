@@ -19,7 +19,7 @@ pipeline = 8
 writes = 600
 
 [workload.blocking]
-connections = 3
+connections = 4
 pipeline = 6
 writes = 600
 
@@ -77,7 +77,7 @@ fn without_persistence_everything_is_lost_and_counted_and_groups_have_forgotten(
         assert!(matches!(epoch.shape, Shape::All | Shape::Suffix), "{trial:#?}");
         assert!(epoch.lost * 10 > epoch.acknowledged * 9 && epoch.lost <= epoch.acknowledged, "{trial:#?}");
         let forgot = epoch.anomalies.contains(&Anomaly::LostGroupState);
-        assert_eq!(forgot, ["streams", "mixed"].contains(&trial.workload.as_str()), "{trial:#?}");
+        assert_eq!(forgot, ["streams", "blocking", "mixed"].contains(&trial.workload.as_str()), "{trial:#?}");
     }
 }
 

@@ -108,6 +108,34 @@ fn a_loss_is_told_by_its_place_in_time() {
 }
 
 #[test]
+fn ops_of_one_connection_are_in_order_however_close_together_they_were_sent() {
+    // One batch: all sent at 1, all answered at 9.
+    let batch: Vec<_> = (0..4).map(|key| set(key, 1, 9)).collect();
+    let tail = see(&[&batch], &[&[v(0), v(1), GONE, GONE]]);
+    assert_eq!((tail.lost, &tail.anomalies[..]), (2, &[Anomaly::Lost][..]), "{tail:#?}");
+    let hole = see(&[&batch], &[&[v(0), GONE, v(2), v(3)]]);
+    assert_eq!((hole.lost, &hole.anomalies[..]), (1, &[Anomaly::Lost, Anomaly::Hole][..]), "{hole:#?}");
+    // Two connections have no order among them.
+    let lanes = [&batch[..1], &batch[1..]];
+    let other = see(&lanes, &[&[GONE, GONE, GONE, GONE], &[GONE, v(0), v(1), v(2)]]);
+    assert_eq!((other.lost, &other.anomalies[..]), (1, &[Anomaly::Lost][..]), "{other:#?}");
+    let script = Script { paired: true, ..Script::new(vec![batch.clone()]) };
+    let seen = |cells: &[Cell]| judge(&script, &Survey::default(), &survey(&[cells]), &CLOCK).anomalies;
+    assert_eq!(seen(&[GONE, v(1), GONE, v(3)]), [Anomaly::Lost]);
+    assert_eq!(seen(&[GONE, v(1), v(2), v(3)]), [Anomaly::Lost, Anomaly::Hole]);
+    // What was not answered, or answered with an error, may be missing.
+    for odd in [in_doubt, refused] {
+        let ops = [batch[0], odd(batch[1]), batch[2]];
+        let loss = see(&[&ops], &[&[v(0), GONE, v(2)]]);
+        assert!(loss.anomalies.is_empty(), "{loss:#?}");
+    }
+    // A delete that may have come before or after: only before fits.
+    let ops = [set(0, 1, 9), set(1, 1, 9), del(0, 1, 9)];
+    let loss = see(&[&ops], &[&[GONE, GONE]]);
+    assert_eq!((loss.lost, loss.shape, loss.anomalies.len()), (3, Shape::All, 1), "{loss:#?}");
+}
+
+#[test]
 fn each_answer_is_counted_and_what_is_there_without_one_is_told() {
     let ops = [set(0, 1, 2), in_doubt(set(1, 3, 0)), in_doubt(set(2, 3, 0)), refused(set(3, 3, 0))];
     let loss = see(&[&ops], &[&[v(0), v(1), GONE, GONE]]);

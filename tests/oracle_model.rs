@@ -13,9 +13,11 @@ use outlast::record::{Anomaly, Shape};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-/// A key: its ops that were not refused, what it held before, and what it holds.
+/// A key: its ops that were not refused (with the connection and the number of each), what it held before, and what it
+/// holds.
 struct Key {
     ops: Vec<(Op, Cell, bool)>,
+    places: Vec<(u16, u8, u32)>,
     before: Cell,
     seen: Cell,
     /// Prefixes that explain it; empty when none does.
@@ -65,6 +67,12 @@ fn keys(story: &Story) -> Vec<Key> {
                     (op, after, deletes_nothing(script, &story.baseline, lane, seq))
                 })
                 .collect();
+            let places = (first..all.len() as u32)
+                .filter(|&seq| {
+                    script.op(lane, seq).key == number && script.op(lane, seq).answer != Answer::Refused
+                })
+                .map(|seq| (lane, script.connection(lane, seq), seq))
+                .collect();
             let before = story.baseline.lanes[usize::from(lane)][number as usize];
             let seen = story.observed.lanes[usize::from(lane)][number as usize];
             let out_of_time = |cell: Cell| match cell {
@@ -97,7 +105,7 @@ fn keys(story: &Story) -> Vec<Key> {
                 (Cell::Version(held), Cell::Version(seq)) if seq > held => Lapse::BaselineBack,
                 _ => Lapse::BaselineLost,
             };
-            keys.push(Key { ops, before, seen, fits, lapse });
+            keys.push(Key { ops, places, before, seen, fits, lapse });
         }
     }
     keys
@@ -123,7 +131,7 @@ impl Key {
     }
 }
 
-/// Whether no op survived that was sent after a lost one was acknowledged.
+/// Whether no op survived that was sent after a lost one was acknowledged, or that came after it on its connection.
 fn fits_in_time(keys: &[Key], choice: &[usize]) -> bool {
     let telling = || keys.iter().zip(choice).filter(|(key, _)| key.lapse != Lapse::WrongBytes);
     let lost: Vec<u64> = telling()
@@ -134,8 +142,18 @@ fn fits_in_time(keys: &[Key], choice: &[usize]) -> bool {
             lost
         })
         .collect();
+    let overtaken = |&(lane, connection, seq): &(u16, u8, u32)| {
+        telling().any(|(key, &prefix)| {
+            (prefix..key.ops.len()).any(|at| {
+                let (op, _, idle) = key.ops[at];
+                let acked = matches!(op.answer, Answer::Acked { .. }) && !idle;
+                acked && (key.places[at].0, key.places[at].1) == (lane, connection) && key.places[at].2 < seq
+            })
+        })
+    };
     telling().all(|(key, &prefix)| {
         key.ops[..prefix].iter().all(|(op, ..)| lost.iter().all(|&acked_us| acked_us >= op.sent_us))
+            && !key.places[..prefix].iter().any(overtaken)
     })
 }
 

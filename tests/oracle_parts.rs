@@ -113,6 +113,61 @@ fn an_op_on_several_keys_is_there_gone_or_torn() {
     assert_eq!(doubt([v(0), GONE]), (0, 1));
 }
 
+/// Of an op on several keys each key has its own effect: what is said of a key must look at that one.
+#[test]
+fn a_key_that_an_op_changes_beside_its_own_is_judged_by_what_happens_to_it() {
+    const SHORT: Effect = Effect::Set { ttl_us: Some(50) };
+    let v = Cell::Version;
+    let with = |effect: Effect| {
+        let mut ops = lane(&[(&[0], SET), (&[0], SET)]);
+        ops[1].1 = vec![Touch { key: 1, effect }];
+        ops
+    };
+    // Only the companion has a time to live: it may be gone, and the op's own key may not.
+    let expired = see(with(SHORT), &[], &[v(1), GONE]);
+    assert_eq!((expired.expired, expired.lost, expired.torn), (1, 0, 0), "{expired:#?}");
+    let lost = see(with(SHORT), &[], &[v(0), v(1)]);
+    assert_eq!((lost.expired, lost.lost, lost.torn), (0, 1, 1), "{lost:#?}");
+    // ... and the other way round.
+    let mut own = with(SET);
+    own[1].0.effect = SHORT;
+    let lost = see(own, &[], &[v(1), GONE]);
+    assert_eq!((lost.expired, lost.lost, lost.torn), (0, 1, 1), "{lost:#?}");
+    // A companion that was not there was not deleted, whatever the op did to its own key.
+    let mut ops = with(Effect::Delete);
+    ops.push((Op { key: 1, ..ops[0].0 }, Vec::new()));
+    (ops[2].0.sent_us, ops[2].0.answer) = (20, Answer::Acked { at_us: 25 });
+    let nothing = see(ops.clone(), &[], &[v(1), v(2)]);
+    assert_eq!((nothing.lost, nothing.anomalies.len()), (0, 0), "{nothing:#?}");
+    let newest = see(ops, &[v(0), GONE], &[v(1), GONE]);
+    assert_eq!((newest.lost, newest.torn, newest.shape), (1, 0, Shape::Suffix), "{newest:#?}");
+    // Own deletes of nothing leave a companion's effect to be lost.
+    let mut ops = lane(&[(&[0], Effect::Delete)]);
+    ops[0].1 = vec![Touch { key: 1, effect: SET }];
+    let gone = see(ops.clone(), &[], &[GONE, GONE]);
+    assert_eq!((gone.lost, gone.shape), (1, Shape::All), "{gone:#?}");
+    let kept = see(ops, &[], &[GONE, v(0)]);
+    assert_eq!((kept.lost, kept.shape, kept.torn), (0, Shape::None, 0), "{kept:#?}");
+}
+
+#[test]
+fn a_companion_that_outlives_its_time_or_will_end_at_another_is_seen() {
+    const MINUTE: Effect = Effect::Set { ttl_us: Some(60_000_000) };
+    let mut ops = lane(&[(&[0], SET)]);
+    ops[0].1 = vec![Touch { key: 1, effect: MINUTE }];
+    let script = Script { lanes: vec![ops], keys: 2 };
+    let at = |deadline_us: u64, from_us: u64| {
+        let deadlines = [((0, 1), deadline_us)].into();
+        let seen = Survey { lanes: vec![vec![Cell::Version(0); 2]], deadlines, ..Survey::default() };
+        let clock = Clock { survey_from_us: from_us, survey_to_us: from_us + 10, ..CLOCK };
+        let loss = judge(&script, &Survey::default(), &seen, &clock);
+        (loss.drifted, loss.expired_back)
+    };
+    assert_eq!(at(60_000_002, 2_000), (0, 0));
+    assert_eq!(at(62_000_000, 2_000), (1, 0));
+    assert_eq!(at(60_000_002, 70_000_000), (0, 1));
+}
+
 #[test]
 fn what_was_promised_is_told_from_what_was_only_acknowledged() {
     let v = Cell::Version;
@@ -291,9 +346,14 @@ fn brute_force(story: &Story) -> Finding {
         .chain(baseline_lost.then_some(0))
         .collect();
     let earliest = lost.first();
-    finding.hole = telling
-        .iter()
-        .any(|part| part.2 && earliest.is_some_and(|lost| script.op(part.0, part.1).sent_us > *lost));
+    let overtaken = |kept: &(u16, u32, bool, bool)| {
+        telling
+            .iter()
+            .any(|gone| !gone.2 && gone.0 == kept.0 && gone.1 < kept.1 && acked(gone.0, gone.1).is_some())
+    };
+    finding.hole = telling.iter().any(|part| {
+        part.2 && (overtaken(part) || earliest.is_some_and(|lost| script.op(part.0, part.1).sent_us > *lost))
+    });
     finding
 }
 

@@ -110,7 +110,7 @@ fn a_line_of_the_history_is_small_and_keeps_the_worst_of_all_seeds() {
             number % 2
         ),
         lost: number,
-        ..trial("kill", 1, if number % 1_000 == 0 { Broken } else { Kept })
+        ..trial("kill", 1, if number.is_multiple_of(1_000) { Broken } else { Kept })
     });
     let report = assemble(trials.map(JournalLine::Finished).collect());
     let line = Line::of(&report);

@@ -200,6 +200,8 @@ fn whatever_changes_behind_a_workload_is_seen_for_what_it_is() {
             |_| lines(["HINCRBY o:0:8 f1 1"]),
             &[A::DuplicatedEffect],
         ),
+        ("a field that nobody counts", spec("counters"), |_| lines(["HSET o:0:8 x 1"]), &[A::Corrupt]),
+        ("a field too far", spec("counters"), |_| lines(["HSET o:0:8 f8 1"]), &[A::Corrupt]),
         ("counted once less", spec("counters"), |_| lines(["DECR o:0:0"]), &[A::Lost, A::RolledBack]),
         ("no number", spec("counters"), |_| lines(["SET o:0:0 x"]), &[A::Corrupt]),
         ("a strange field", spec("hashes"), |_| lines(["HSET o:0:0 x 1"]), &[A::Corrupt]),
@@ -249,6 +251,23 @@ fn whatever_changes_behind_a_workload_is_seen_for_what_it_is() {
             with_ttl("hashes"),
             |l| of_last_set(l, "HPEXPIRE COLLECTION 900000 FIELDS 1 mMEMBER"),
             &[A::TtlDrift],
+        ),
+        (
+            "fields that live for ever",
+            spec("fields"),
+            |_| {
+                let names = |hash: u32| (hash * 100..hash * 100 + 100).map(|member| format!(" m{member}"));
+                let line =
+                    |hash| format!("HPERSIST o:0:{hash} FIELDS 100{}", names(hash).collect::<String>());
+                (0..4).map(line).collect()
+            },
+            &[A::TtlDrift],
+        ),
+        (
+            "another op's number",
+            spec("fields"),
+            |l| of_last_set(l, "HINCRBY COLLECTION mMEMBER 1"),
+            &[A::Corrupt],
         ),
         (
             "a key in another database",

@@ -186,6 +186,8 @@ fn a_fault_that_meets_no_pressure_proves_nothing() {
     let fault = r#"
 [run]
 attempts = 2
+
+[gate]
 GATE
 
 [fault.no-death]

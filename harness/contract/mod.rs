@@ -37,6 +37,8 @@ pub struct Circumstances {
     pub data_dropped: bool,
     /// The server was started again with another persistence setting or another version.
     pub switched: bool,
+    /// A replica was put in its place.
+    pub promoted: bool,
     /// A check tool mended the files.
     pub repaired: bool,
     /// A backup was put back: when it was begun, and up to when its snapshot holds everything, in microseconds since the
@@ -55,12 +57,28 @@ pub struct Circumstances {
     pub unsettled: u64,
     /// When the fault struck, in microseconds since the trial began.
     pub fault_us: u64,
+    /// The power went, before or after the server ended.
+    pub power_cut: Option<PowerCut>,
     /// The server left its data unsaved because an earlier attempt to save failed.
     pub save_failed: bool,
     /// The server was told to end, did not, and was killed.
     pub outlived: bool,
     /// Why it may refuse to end: no promise covers a server whose directory is gone, for example.
     pub excuse: Option<&'static str>,
+}
+
+/// A power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PowerCut {
+    /// What it may take: what no fsync covers, or, as the control, nothing.
+    pub takes_unsynced: bool,
+    /// Whether a breach is a warning only: no real file system is known to leave such a state.
+    pub warns: bool,
+    /// The longest fsync before it, in microseconds.
+    pub longest_fsync_us: u64,
+    /// When a child that writes a snapshot or a rewrite began, where one is or was at work within the reach of an fsync,
+    /// in microseconds since the trial began.
+    pub child_from_us: Option<u64>,
 }
 
 /// How the server was made to die.
@@ -79,6 +97,8 @@ pub enum Death {
     ShutdownNosave,
     /// `SHUTDOWN` with the server's own rule.
     Shutdown,
+    /// The power went: what the disk had not made durable is gone with the process.
+    PowerCut,
 }
 
 /// What happened to the files of a dead server.

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::promise::{Allow, Applied};
-use super::{Circumstances, Damage, Death};
+use super::{Circumstances, Damage, Death, PowerCut};
 
 /// What `everysec` can lose to SIGKILL: with an fsync in flight the write itself is postponed up to 2 s while replies
 /// go on, and the check for that runs every 100 ms.
@@ -55,6 +55,15 @@ pub const ROWS: &[Row] = &[
         may_refuse: NEVER,
         suffix: false,
         sentence: "a server whose volume or data directory is taken away starts empty",
+        source: "docs",
+    },
+    Row {
+        id: "promoted",
+        when: |facts| facts.promoted,
+        allow: |_| Allow::All,
+        may_refuse: NEVER,
+        suffix: true,
+        sentence: "a replica that takes over has what it had read, in order, and all that a WAIT has answered for",
         source: "docs",
     },
     Row {
@@ -121,6 +130,24 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "a start with another persistence setting is refused, or loses nothing more than the stop did",
         source: "principle",
+    },
+    Row {
+        id: "aof-power-cut-no",
+        when: |facts| cut_while_up(facts) && aof(facts) && is(facts, "appendfsync", "no"),
+        allow: dying,
+        may_refuse: |facts| !yes(facts, "aof-load-truncated", true),
+        suffix: false,
+        sentence: "with appendfsync no the kernel decides when a write becomes durable",
+        source: "docs",
+    },
+    Row {
+        id: "aof-power-cut",
+        when: |facts| cut_while_up(facts) && aof(facts),
+        allow: dying,
+        may_refuse: |facts| !yes(facts, "aof-load-truncated", true),
+        suffix: true,
+        sentence: "a power cut takes what no fsync covers: nothing with appendfsync always, with everysec what was written in 1 s and twice the time of an fsync",
+        source: "docs; source",
     },
     Row {
         id: "aof-clean-exit",
@@ -203,6 +230,13 @@ pub fn row(facts: &Circumstances) -> Applied {
 /// What the policy that the server died with allows for this death alone.
 fn dying(facts: &Circumstances) -> Allow {
     if aof(facts) {
+        if let Some(cut) = facts.power_cut.filter(|cut| cut.takes_unsynced && !facts.clean_exit) {
+            return match facts.config.get("appendfsync").map(String::as_str) {
+                Some("always") => Allow::Nothing,
+                Some("no") => Allow::All,
+                _ => Allow::Window(everysec_power_window(facts, cut)),
+            };
+        }
         let synced = facts.clean_exit || !is(facts, "appendfsync", "everysec");
         match facts.settled_us {
             _ if synced => Allow::Nothing,
@@ -225,11 +259,23 @@ fn since(facts: &Circumstances, at_us: u64) -> Duration {
     Duration::from_micros(facts.fault_us.saturating_sub(at_us))
 }
 
+/// What `everysec` can lose to a power cut: an fsync begins a second after the one before it began, and once more if
+/// that one has not ended by then.
+/// With `no-appendfsync-on-rewrite` no fsync begins while a child is at work.
+fn everysec_power_window(facts: &Circumstances, cut: PowerCut) -> Duration {
+    let window = Duration::from_secs(1) + 2 * Duration::from_micros(cut.longest_fsync_us);
+    match cut.child_from_us.filter(|_| yes(facts, "no-appendfsync-on-rewrite", false)) {
+        Some(child_us) => window + since(facts, child_us),
+        None => window,
+    }
+}
+
 fn saves_at_exit(facts: &Circumstances) -> bool {
     match facts.death {
         Death::ShutdownSave => true,
         Death::ShutdownNosave => false,
-        Death::Term | Death::Stop | Death::Shutdown | Death::Kill => rdb(facts) && facts.death != Death::Kill,
+        Death::Term | Death::Stop | Death::Shutdown => rdb(facts),
+        Death::Kill | Death::PowerCut => false,
     }
 }
 
@@ -239,6 +285,11 @@ fn aof(facts: &Circumstances) -> bool {
 
 fn rdb(facts: &Circumstances) -> bool {
     facts.config.get("save").is_some_and(|save| !save.trim_matches('"').trim().is_empty())
+}
+
+/// Whether a power cut that takes what is not durable met a server that had not ended by itself.
+fn cut_while_up(facts: &Circumstances) -> bool {
+    facts.power_cut.is_some_and(|cut| cut.takes_unsynced) && !facts.clean_exit
 }
 
 fn yes(facts: &Circumstances, name: &str, default: bool) -> bool {

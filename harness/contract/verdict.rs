@@ -9,12 +9,20 @@ use crate::record::{Anomaly, Shape};
 pub struct Judgement {
     /// Whether it was kept.
     pub kept: bool,
+    /// Whether it was broken in a state that no real file system is known to leave: a warning, and no verdict.
+    pub warned: bool,
     /// Why, for a person.
     pub message: String,
 }
 
-/// Judges one epoch. `loss` is absent when the server never came back; `refused` says that it ended by itself
-/// instead of starting, `stuck` that it neither answered nor ended.
+impl Judgement {
+    /// Why, and how much it counts.
+    pub fn words(&self) -> String {
+        if self.warned { format!("warning, no verdict: {}", self.message) } else { self.message.clone() }
+    }
+}
+
+/// Judges one epoch; a breach that only a state shows which no real file system is known to leave is a warning.
 pub fn judge(
     applied: &Applied,
     loss: Option<&Loss>,
@@ -22,13 +30,33 @@ pub fn judge(
     stuck: bool,
     facts: &Circumstances,
 ) -> Judgement {
-    let broken = |message: String| Judgement { kept: false, message };
+    let judgement = hold(applied, loss, refused, stuck, facts);
+    if judgement.kept || !facts.power_cut.is_some_and(|cut| cut.warns) {
+        return judgement;
+    }
+    Judgement { kept: true, warned: true, ..judgement }
+}
+
+/// Holds one epoch against its promise. `loss` is absent when the server never came back; `refused` says that it ended by itself
+/// instead of starting, `stuck` that it neither answered nor ended.
+fn hold(
+    applied: &Applied,
+    loss: Option<&Loss>,
+    refused: bool,
+    stuck: bool,
+    facts: &Circumstances,
+) -> Judgement {
+    let broken = |message: String| Judgement { kept: false, warned: false, message };
     if stuck {
         return broken("the server started and never answered".into());
     }
     if refused {
         return if applied.may_refuse {
-            Judgement { kept: true, message: format!("refused to start, which it may: {}", applied.sentence) }
+            Judgement {
+                kept: true,
+                warned: false,
+                message: format!("refused to start, which it may: {}", applied.sentence),
+            }
         } else {
             broken(format!("refused to start on its own files; the promise: {}", applied.sentence))
         };
@@ -46,8 +74,10 @@ pub fn judge(
     if loss.torn > 0 {
         return broken(format!("{} transactions survived in part", loss.torn));
     }
-    if loss.promised > 0 && facts.damage.is_none() && !facts.data_dropped && !facts.switched {
-        return broken(format!("lost {} writes that WAITAOF had answered for", loss.promised));
+    let untouched = facts.damage.is_none() && !facts.data_dropped && !facts.switched;
+    if loss.promised > 0 && (untouched || facts.promoted) {
+        let promise = if facts.promoted { "WAIT" } else { "WAITAOF" };
+        return broken(format!("lost {} writes that {promise} had answered for", loss.promised));
     }
     if loss.drifted > 0 {
         return broken(format!("{} keys will expire at another time than was asked for", loss.drifted));
@@ -65,16 +95,17 @@ pub fn judge(
     // A server that may lose everything may lose it in any order.
     let ragged = matches!(loss.shape, Shape::Hole | Shape::Scattered | Shape::Prefix)
         || loss.anomalies.contains(&Anomaly::Hole);
-    if applied.suffix && loss.lost > 0 && ragged {
-        return broken(format!(
-            "{summary}, not as one tail but as {}: {}",
-            loss.shape.as_str(),
-            applied.sentence
-        ));
+    if applied.suffix && loss.lost + loss.lost_baseline > 0 && ragged {
+        let instead = match loss.shape {
+            Shape::Hole | Shape::Scattered | Shape::Prefix => format!("as {}", loss.shape.as_str()),
+            // The order of one connection tells what time alone does not.
+            Shape::None | Shape::Suffix | Shape::All => "under a later write that survived".into(),
+        };
+        return broken(format!("{summary}, not as one tail but {instead}: {}", applied.sentence));
     }
     let allowed =
         if loss.lost == 0 { String::new() } else { format!("; allowed is {}", applied.allow.words()) };
-    Judgement { kept: true, message: format!("{summary}{allowed}") }
+    Judgement { kept: true, warned: false, message: format!("{summary}{allowed}") }
 }
 
 fn within(allow: Allow, loss: &Loss, facts: &Circumstances) -> bool {

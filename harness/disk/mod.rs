@@ -1,6 +1,28 @@
-//! What holds the data directory.
+//! What holds the data directory: whatever file system is there, or a disk of Outlast's own that can lose what was not
+//! made durable.
+//!
+//! The disk is a FUSE file system that holds its files in memory ([`mount`]). Each operation becomes a line of a log
+//! ([`op`]); a [`replay`] of the log knows at every moment what is durable, and a [`model`] says what a power cut at
+//! that moment may leave. Everything but the mount itself is pure.
 
 use std::path::Path;
+
+pub mod content;
+pub mod drive;
+mod fuse;
+pub mod ills;
+pub mod model;
+pub mod mount;
+pub mod op;
+pub mod replay;
+mod state;
+pub mod tree;
+
+pub use drive::Drive;
+pub use model::Model;
+pub use mount::{Disk, DiskError};
+pub use state::{Cut, Seen, Trap};
+pub use tree::Tree;
 
 /// The type of the file system that holds a path (`ext4`, `tmpfs`, ...), from the longest mount point above it.
 pub fn kind(path: &Path) -> String {

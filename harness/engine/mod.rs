@@ -14,7 +14,9 @@ use crate::matrix::{Directive, Launch, StorageKind};
 use crate::server::Build;
 
 pub mod docker;
+mod port;
 pub mod process;
+pub mod tls;
 
 /// Something that can run servers.
 #[async_trait(?Send)]
@@ -47,6 +49,8 @@ pub struct Blueprint {
     pub memory: Option<u64>,
     /// Listen on TCP beside the unix socket (a replica needs it).
     pub tcp: bool,
+    /// Listen with TLS beside the unix socket.
+    pub tls: bool,
 }
 
 /// One server under test. Every method has a limit of its own: none waits for ever.
@@ -81,6 +85,11 @@ pub trait Instance {
     /// Port of the TCP listener on the host or in the place's own network, where
     /// [`Blueprint::tcp`] asked for one.
     fn tcp_port(&self) -> Option<u16> {
+        None
+    }
+
+    /// Where a client connects with TLS, where [`Blueprint::tls`] asked for it.
+    fn secure_address(&self) -> Option<Address> {
         None
     }
 
@@ -216,6 +225,15 @@ pub enum Address {
     Unix(PathBuf),
     /// Host and port.
     Tcp(String, u16),
+    /// Host and port behind TLS.
+    Tls {
+        /// Host, as the certificate has it.
+        host: String,
+        /// Port.
+        port: u16,
+        /// The certificate that the server must have (DER).
+        certificate: Vec<u8>,
+    },
 }
 
 /// A file below the data directory.

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -15,9 +14,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::tls::Secure;
 use super::{
     Address, Blueprint, DataFile, Engine, EngineError, Exit, Instance, Killer, Restart, Signal, Volume,
-    conf_text, tail,
+    conf_text, port, tail,
 };
 use crate::matrix::{Directive, Launch, StorageKind};
 use crate::server::Build;
@@ -47,8 +47,12 @@ impl Engine for Process {
         let Some(binary) = blueprint.build.binary.clone() else {
             return Err(unsupported("the server is an image only"));
         };
-        let port = if blueprint.tcp { Some(free_port()?) } else { None };
-        let place = Place { binary, port, child: None, last: None, blueprint };
+        let port = blueprint.tcp.then(port::free).transpose()?;
+        let secure = match blueprint.tls {
+            true => Some(Secure::prepare(&blueprint.folder, port::free()?)?),
+            false => None,
+        };
+        let place = Place { binary, port, secure, child: None, last: None, blueprint };
         make_folder(&place.data())?;
         place.write_conf(&place.blueprint.directives)?;
         Ok(Box::new(place))
@@ -59,14 +63,6 @@ fn unsupported(reason: &str) -> EngineError {
     EngineError::Unsupported { reason: reason.into(), remedy: "run it with OUTLAST_ENGINE=docker".into() }
 }
 
-/// A port that was free a moment ago; a race with another program shows as a server that cannot listen.
-fn free_port() -> Result<u16, EngineError> {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| EngineError::failed("find a free port on 127.0.0.1", error))
-}
-
 fn make_folder(path: &Path) -> Result<(), EngineError> {
     fs::create_dir_all(path).map_err(|error| EngineError::failed(format!("create {}", path.display()), error))
 }
@@ -75,6 +71,7 @@ struct Place {
     blueprint: Blueprint,
     binary: PathBuf,
     port: Option<u16>,
+    secure: Option<Secure>,
     child: Option<Child>,
     last: Option<Exit>,
 }
@@ -105,7 +102,10 @@ impl Place {
             line("port", self.port.unwrap_or(0).to_string()),
             line("daemonize", "no".into()),
         ];
-        if self.port.is_some() {
+        lines.extend(
+            self.secure.iter().flat_map(|secure| secure.lines(&self.blueprint.folder.display().to_string())),
+        );
+        if self.port.is_some() || self.secure.is_some() {
             lines.push(line("bind", "127.0.0.1".into()));
         }
         lines
@@ -263,6 +263,10 @@ impl Instance for Place {
 
     fn tcp_port(&self) -> Option<u16> {
         self.port
+    }
+
+    fn secure_address(&self) -> Option<Address> {
+        self.secure.as_ref().map(Secure::address)
     }
 
     fn pid(&self) -> Option<u32> {

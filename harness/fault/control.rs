@@ -115,5 +115,6 @@ fn url(address: &Address) -> String {
     match address {
         Address::Unix(path) => format!("redis+unix://{}", path.display()),
         Address::Tcp(host, port) => format!("redis://{host}:{port}/"),
+        Address::Tls { host, port, .. } => format!("rediss://{host}:{port}/"),
     }
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use super::file_events::{EVENTS, Event, Watch};
 use super::scene::PHASE_LIMIT;
 use super::{Mistake, Scene, Step, Trouble, Verb, choice, count, lab};
+use crate::contract::Death;
 
 pub(super) const VERB: Verb = Verb {
     word: "kill-on-file",
@@ -61,7 +62,7 @@ impl Step for KillOnFile {
                 _ => {}
             }
         }
-        if scene.killed_by(&self.words, watch.struck(PHASE_LIMIT)).await? {
+        if scene.killed_by(&self.words, Death::Kill, watch.struck(PHASE_LIMIT)).await? {
             return Ok(());
         }
         Err(Trouble::NoPressure(format!("`{}` met no such event within {PHASE_LIMIT:?}", self.words)))

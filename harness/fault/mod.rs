@@ -19,6 +19,7 @@ pub mod control;
 mod crash;
 mod damage;
 mod during;
+mod explore;
 mod file_events;
 mod kill;
 mod kill_after;
@@ -27,14 +28,17 @@ mod kill_on_file;
 mod oom;
 mod pause;
 pub mod policy;
+mod power_cut;
 mod reconfigure;
 mod recreate;
 mod remove_dir;
 mod replica;
 mod restart;
+mod retry;
 pub mod saves;
 pub mod scene;
 mod shutdown;
+mod sick_disk;
 pub mod sightings;
 mod stall_fsync;
 mod start;
@@ -56,6 +60,11 @@ pub trait Step: Send + Sync {
 
     /// Whether it is what people do when a server refuses to start: then the trial goes on after a refusal.
     fn mends(&self) -> bool {
+        false
+    }
+
+    /// Whether it is done to a disk of Outlast's own, and to no other storage.
+    fn needs_disk(&self) -> bool {
         false
     }
 
@@ -129,23 +138,35 @@ pub const VERBS: &[Verb] = &[
     damage::duplicate::VERB,
     during::VERB,
     damage::drop::EMPTY,
+    explore::VERB,
+    sick_disk::FAIL_FSYNC,
+    sick_disk::FAIL_IO,
+    sick_disk::FAIL_WRITE,
+    sick_disk::FILL_DISK,
     damage::flip::VERB,
     damage::garble::VERB,
+    sick_disk::HEAL_DISK,
     kill::VERB,
     damage::lengthen::VERB,
     kill_after::VERB,
     kill_at::VERB,
     kill_on_file::VERB,
+    sick_disk::LYING_FSYNC,
     oom::VERB,
     pause::PAUSE,
+    replica::PROMOTE,
+    power_cut::VERB,
     reconfigure::VERB,
     recreate::VERB,
     remove_dir::VERB,
     replica::VERB,
     restart::VERB,
+    retry::VERB,
     backup::RESTORE,
     pause::RESUME,
     shutdown::VERB,
+    sick_disk::SLOW_FSYNC,
+    sick_disk::SLOW_WRITE,
     stall_fsync::VERB,
     start::VERB,
     stop::VERB,

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 mod aim;
 mod draft;
 mod ending;
+mod power;
 mod starting;
 mod writing;
 
-use starting::{knows, login_lines};
+use starting::{knows, login_lines, without_tls};
 
 pub use draft::{Copy, DeathFact, Draft, Phase, Recovery};
 
@@ -20,8 +21,11 @@ use super::saves::Saves;
 use super::sightings::Sightings;
 use super::storm::Storm;
 use crate::contract::Death;
+use crate::disk::Drive;
 use crate::engine::{Blueprint, Engine, Exit, Instance, Restart, Signal};
-use crate::matrix::Directive;
+use crate::explore::Request;
+use crate::explore::states::Trace;
+use crate::matrix::{Directive, StorageKind};
 use crate::oracle::History;
 use crate::plan::Plan;
 use crate::record::Event;
@@ -77,6 +81,9 @@ pub struct Scene {
     held: Vec<nix::unistd::Pid>,
     paused: bool,
     supervisor: Option<Restart>,
+    drive: Option<Drive>,
+    /// What is to be explored, until the trial has done it.
+    pub exploration: Option<(Request, Trace)>,
 }
 
 impl Scene {
@@ -86,16 +93,22 @@ impl Scene {
             .ok_or_else(|| Trouble::Lab(format!("unknown workload kind {}", plan.workload.kind)))?;
         let mut directives = plan.directives();
         directives.iter().try_for_each(|line| knows(&plan, &line.name))?;
+        if plan.workload.tls && !plan.build.knows("tls-port") {
+            return Err(without_tls(&plan));
+        }
         directives.extend(plan.workload.user.iter().flat_map(login_lines));
+        let drive = power::drive(&plan, began)?;
         let blueprint = Blueprint {
             id: plan.id.clone(),
             folder: plan.folder.clone(),
             build: plan.build.clone(),
             directives: directives.clone(),
-            storage: plan.storage.kind,
+            // The disk lies below a folder of the host.
+            storage: if drive.is_some() { StorageKind::Bind } else { plan.storage.kind },
             launch: plan.fault.launch,
             memory: plan.fault.memory,
             tcp: plan.fault.steps.iter().any(|step| step.starts_with("replica")),
+            tls: plan.workload.tls,
         };
         let instance = engine.create(blueprint).await?;
         let ledger = Ledger::new(workload, workload::lanes(&plan.workload));
@@ -121,6 +134,8 @@ impl Scene {
             held: Vec::new(),
             paused: false,
             supervisor: None,
+            drive,
+            exploration: None,
         })
     }
 
@@ -171,6 +186,7 @@ impl Scene {
         }
         if let Some(saves) = &self.saves {
             self.draft.saved_until_us = saves.saved_until_us();
+            self.draft.saves = saves.ended();
             self.draft.save_failed = saves.failed();
         }
         self.note("fault", words);
@@ -211,8 +227,10 @@ impl Scene {
         self.saves = None;
         self.storm = None;
         self.paused = false;
-        for mut other in std::mem::take(&mut self.attached) {
-            other.remove().await?;
+        if !self.plan.fault.steps.iter().any(|step| step == "promote") {
+            for mut other in std::mem::take(&mut self.attached) {
+                other.remove().await?;
+            }
         }
         if let Some(driver) = self.driver.take() {
             self.draft.wrote_for = driver.elapsed();
@@ -287,7 +305,9 @@ impl Scene {
         for mut other in std::mem::take(&mut self.attached) {
             outcome = outcome.and(other.remove().await);
         }
-        Ok(outcome.and(self.instance.remove().await)?)
+        outcome = outcome.and(self.instance.remove().await);
+        let unmounted = self.drive.take().map_or(Ok(()), Drive::unmount);
+        Ok(outcome.map_err(Trouble::from).and(unmounted.map_err(Trouble::from))?)
     }
 
     /// Ops sent so far, over all lanes.

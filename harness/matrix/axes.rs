@@ -6,7 +6,8 @@ use std::path::Path;
 use super::diagnose::nearest;
 use super::sheet::{Notes, Sheet};
 use super::{
-    Directive, Fault, Launch, Package, Persistence, Server, Storage, StorageKind, Vocabulary, conf, directive,
+    Directive, Fault, Filesystem, Launch, Package, Persistence, Server, Storage, StorageKind, Vocabulary,
+    conf, directive,
 };
 use crate::glob;
 
@@ -90,18 +91,29 @@ impl Axes<'_> {
     pub fn storages(&self, root: &Sheet<'_, '_>) -> Vec<Storage> {
         let mut storages = Vec::new();
         for (name, span, sheet) in root.named("storage") {
-            self.check_name(&name, span);
+            self.check_name(&name, span.clone());
             let kind = match sheet.word("kind") {
                 Some("volume") => StorageKind::Volume,
                 Some("anonymous") => StorageKind::Anonymous,
                 Some("none") => StorageKind::None,
+                Some("disk") => StorageKind::Disk,
                 _ => StorageKind::Bind,
             };
+            let word = sheet.word("filesystem");
+            let filesystem = word.and_then(|word| Filesystem::ALL.into_iter().find(|fs| fs.as_str() == word));
+            if filesystem.is_some() && kind != StorageKind::Disk {
+                let help = Some("kind = \"disk\"".to_owned());
+                self.notes.add(
+                    span,
+                    format!("only a disk can have a file system, and storage `{name}` is none"),
+                    help,
+                );
+            }
             sheet.end();
-            storages.push(Storage { name, kind });
+            storages.push(Storage { name, kind, filesystem });
         }
         if storages.is_empty() {
-            storages.push(Storage { name: "bind".into(), kind: StorageKind::Bind });
+            storages.push(Storage { name: "bind".into(), ..Storage::default() });
         }
         storages
     }
@@ -127,6 +139,7 @@ impl Axes<'_> {
             };
             let fault = Fault {
                 name,
+                needs_disk: steps.iter().any(|(step, _)| (self.vocabulary.needs_disk)(step)),
                 steps: steps.into_iter().map(|(step, _)| step).collect(),
                 launch,
                 directives: self.directives_of(&sheet, "set"),

@@ -61,6 +61,7 @@ impl Matrix {
         let server = &self.servers[usize::from(case.server)];
         let storage = &self.storages[usize::from(case.storage)];
         engine.is_none_or(|engine| can(fault, engine) && holds(storage, engine))
+            && (storage.kind == StorageKind::Disk || !fault.needs_disk)
             && fault.needs.iter().all(|need| has(policy, need))
             && (policy.servers.is_empty()
                 || policy.servers.iter().any(|pattern| glob::matches(pattern, &server.name)))
@@ -144,7 +145,7 @@ fn can(fault: &Fault, engine: &str) -> bool {
 
 /// Whether an engine has a storage.
 fn holds(storage: &Storage, engine: &str) -> bool {
-    engine == "docker" || storage.kind == StorageKind::Bind
+    engine == "docker" || matches!(storage.kind, StorageKind::Bind | StorageKind::Disk)
 }
 
 impl Persistence {

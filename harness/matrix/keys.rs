@@ -317,11 +317,18 @@ static STORAGE: Table = Table {
     about: "What holds the data directory.",
     others: Others::Unknown,
     needs: &[],
-    keys: &[key(
-        "kind",
-        Kind::Word(&["bind", "volume", "anonymous", "none"]),
-        "A folder of the host, a named volume, a volume without a name, or the container's own layer.",
-    )],
+    keys: &[
+        key(
+            "kind",
+            Kind::Word(&["bind", "volume", "anonymous", "none", "disk"]),
+            "A folder of the host, a named volume, a volume without a name, the container's own layer, or a disk that can lose what is not durable.",
+        ),
+        key(
+            "filesystem",
+            Kind::Word(&["ext4", "xfs", "btrfs"]),
+            "A real file system on the disk; without it the disk is one itself.",
+        ),
+    ],
 };
 
 static WORKLOAD: Table = Table {
@@ -354,6 +361,7 @@ static WORKLOAD: Table = Table {
         key("storm", Kind::Truth, "Whether rewrites and snapshots follow one another while writers write."),
         key("mix", Kind::Table(&MIX), "Kinds and their weights, for the kind `mixed`."),
         key("resp", Kind::Count(2..=3), "Version of the protocol that the writers speak."),
+        key("tls", Kind::Truth, "Whether the writers connect with TLS."),
         key("user", Kind::Text, "`name:password` that the writers log in with; the server learns of it."),
     ],
 };
@@ -497,7 +505,12 @@ static KNOWN: Table = Table {
     needs: &[&["when"]],
     keys: &[
         key("when", Kind::Table(&WHEN), "Which trials; directives are those in force."),
-        key("expect", Kind::Words(SEEN), "Shape or anomaly that the defect shows; any breach when absent."),
+        key(
+            "expect",
+            Kind::Words(SEEN),
+            "Shapes or anomalies that tell the defect: one must be seen; any breach when absent.",
+        ),
+        key("beside", Kind::Words(SEEN), "Shapes or anomalies that may come with it."),
         key("link", Kind::Text, "Link to its report."),
         key("cause", Kind::Text, "What is known of its cause."),
     ],

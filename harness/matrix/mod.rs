@@ -183,6 +183,33 @@ pub enum StorageKind {
     Anonymous,
     /// The container's own writable layer.
     None,
+    /// A disk of Outlast's own, that knows what is durable and can lose the rest.
+    Disk,
+}
+
+/// A real file system on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Filesystem {
+    /// ext4.
+    Ext4,
+    /// XFS.
+    Xfs,
+    /// btrfs.
+    Btrfs,
+}
+
+impl Filesystem {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Ext4, Self::Xfs, Self::Btrfs];
+
+    /// Its name, as `mkfs` and `mount` know it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+            Self::Btrfs => "btrfs",
+        }
+    }
 }
 
 /// `[storage.NAME]`.
@@ -192,6 +219,8 @@ pub struct Storage {
     pub name: String,
     /// What holds the data directory.
     pub kind: StorageKind,
+    /// The real file system on a disk of Outlast's own; absent where the disk itself is the file system.
+    pub filesystem: Option<Filesystem>,
 }
 
 /// `[workload.NAME]`: what is written, by how many connections, how fast.
@@ -231,6 +260,8 @@ pub struct Workload {
     pub mix: Vec<(String, u32)>,
     /// Version of the protocol that the writers speak, where it is not the server's own default.
     pub resp: Option<u8>,
+    /// Whether writers connect with TLS.
+    pub tls: bool,
     /// Who the writers and the control connection log in as.
     pub user: Option<Login>,
 }
@@ -254,11 +285,6 @@ pub struct Login {
 impl Login {
     /// What stands in a report in place of the password.
     pub const MASK: &'static str = "***";
-
-    /// A text without the password.
-    pub fn mask(&self, text: &str) -> String {
-        text.replace(&self.password, Self::MASK)
-    }
 }
 
 impl std::fmt::Debug for Login {
@@ -297,6 +323,8 @@ pub struct Fault {
     pub engines: Vec<String>,
     /// Memory limit of the server in bytes: of its container, or what its process may allocate.
     pub memory: Option<u64>,
+    /// Whether a step can only be done to a disk of Outlast's own: cases on another storage are left out.
+    pub needs_disk: bool,
     /// How often the script is played, one time after the other; 0 means once.
     pub repeat: u32,
 }
@@ -407,6 +435,8 @@ pub struct Known {
     pub when: When,
     /// Shape or anomaly that the defect shows; any breach when empty.
     pub expect: Vec<String>,
+    /// Shapes or anomalies that may come with it, and say nothing of it alone.
+    pub beside: Vec<String>,
     /// Link to its report.
     pub link: Option<String>,
     /// What is known of its cause.
@@ -417,6 +447,8 @@ pub struct Known {
 pub struct Vocabulary<'a> {
     /// Checks one step of a fault.
     pub step: &'a dyn Fn(&str) -> Result<(), StepMistake>,
+    /// Whether a step can only be done to a disk of Outlast's own.
+    pub needs_disk: &'a dyn Fn(&str) -> bool,
     /// Kinds of workload.
     pub workloads: &'a [&'a str],
 }

@@ -155,6 +155,7 @@ pub fn known(root: &Sheet<'_, '_>, names: &Names<'_>, notes: &Notes) -> Vec<Know
         let known = Known {
             when: when(sheet, "when", names, notes),
             expect: sheet.some_of("expect"),
+            beside: sheet.some_of("beside"),
             link: sheet.string("link"),
             cause: sheet.string("cause"),
         };

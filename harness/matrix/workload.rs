@@ -36,6 +36,7 @@ impl Axes<'_> {
                 storm: sheet.truth("storm").unwrap_or(false),
                 mix: self.mix(&sheet),
                 resp: sheet.small("resp"),
+                tls: sheet.truth("tls").unwrap_or(false),
                 user: self.user(&sheet),
                 name,
                 kind,

@@ -43,8 +43,8 @@ pub(super) fn lost(history: &dyn History, lanes: &[Lane], split: &Split, loss: &
                 if let Answer::Acked { at_us } = op.answer
                     && op.key == key
                 {
-                    let gone =
-                        position >= fate.longest && !fate.is_vacuous(history, lane, ops, position as usize);
+                    let gone = position >= fate.longest
+                        && !fate.is_vacuous(history, lane, key, ops, position as usize);
                     let bucket = bucket(loss, at_us);
                     loss.lost_density[bucket] += u32::from(gone || split[usize::from(lane)].contains(&seq));
                 }

@@ -1,7 +1,11 @@
 //! What became of one key: which prefixes of its ops explain what it holds.
 
 use super::chains::Chains;
-use super::{Cell, Clock, Effect, History, Op, Survey, cell};
+use super::{Answer, Cell, Clock, Effect, History, Op, Survey, cell, effect_on};
+
+/// A value may outlive its time to live by this much before it counts as back from the dead: clocks of client and
+/// server round differently, and expiry is checked on access.
+pub const EXPIRY_SLACK_US: u64 = 1_000_000;
 
 /// Which prefixes explain a key, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,10 +21,17 @@ pub struct Fate {
 }
 
 impl Fate {
-    /// Whether the op at a position of the key's ops changed nothing: a delete of what was not there. It has no
+    /// Whether the op at a position of the key's ops left this key as it was: a delete of what was not there. It has no
     /// effect that could be lost, and a server does not write it down.
-    pub fn is_vacuous(&self, history: &dyn History, lane: u16, ops: &[u32], position: usize) -> bool {
-        let deletes = |at: usize| history.op(lane, ops[at]).effect == Effect::Delete;
+    pub fn is_vacuous(
+        &self,
+        history: &dyn History,
+        lane: u16,
+        key: u32,
+        ops: &[u32],
+        position: usize,
+    ) -> bool {
+        let deletes = |at: usize| effect_on(history, lane, ops[at], key) == Effect::Delete;
         let absent_before = match position.checked_sub(1) {
             Some(before) => deletes(before),
             None => self.base == Cell::Absent,
@@ -55,6 +66,16 @@ impl Kind {
     /// Whether what the key holds says nothing of how far its history got.
     pub fn is_garbled(self) -> bool {
         matches!(self, Self::Corrupt | Self::Duplicated | Self::WrongType)
+    }
+}
+
+/// Whether a value is there although its time was up long before anyone looked.
+pub fn outlived(history: &dyn History, lane: u16, key: u32, seq: u32, clock: &Clock) -> bool {
+    match (effect_on(history, lane, seq, key), history.op(lane, seq).answer) {
+        (Effect::Set { ttl_us: Some(ttl) }, Answer::Acked { at_us }) => {
+            at_us.saturating_add(ttl).saturating_add(EXPIRY_SLACK_US) < clock.survey_from_us
+        }
+        _ => false,
     }
 }
 
@@ -118,7 +139,7 @@ impl States<'_> {
 
     fn after(&self, prefix: u32) -> Cell {
         let seq = self.ops[prefix as usize - 1];
-        match super::effect_on(self.history, self.lane, seq, self.key) {
+        match effect_on(self.history, self.lane, seq, self.key) {
             Effect::Set { .. } => Cell::Version(seq),
             Effect::Add => Cell::Count(self.counted() + prefix),
             Effect::Delete | Effect::Promise => Cell::Absent,
@@ -137,8 +158,9 @@ impl States<'_> {
     /// Whether a value may be gone because its time was up: from the earliest moment it can have been written.
     fn may_have_expired(&self, state: Cell) -> bool {
         let Cell::Version(seq) = state else { return false };
-        let op = self.op(seq);
-        matches!(op.effect, Effect::Set { ttl_us: Some(ttl) } if op.sent_us.saturating_add(ttl) <= self.clock.survey_to_us)
+        let sent_us = self.op(seq).sent_us;
+        let effect = effect_on(self.history, self.lane, seq, self.key);
+        matches!(effect, Effect::Set { ttl_us: Some(ttl) } if sent_us.saturating_add(ttl) <= self.clock.survey_to_us)
     }
 
     fn fate(&self, observed: Cell) -> Fate {
@@ -185,7 +207,7 @@ impl States<'_> {
         seq < self.history.span(self.lane).start
             && self.op(seq).answer.may_count()
             && self.touches(seq)
-            && matches!(super::effect_on(self.history, self.lane, seq, self.key), Effect::Set { .. })
+            && matches!(effect_on(self.history, self.lane, seq, self.key), Effect::Set { .. })
     }
 
     fn touches(&self, seq: u32) -> bool {

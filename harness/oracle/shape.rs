@@ -57,15 +57,14 @@ fn acknowledged(history: &dyn History, lanes: &[Lane], split: &Split) -> Vec<Wri
             let ops = chains.ops(key);
             for (position, &seq) in (0..).zip(ops) {
                 let op = history.op(lane, seq);
-                if let Answer::Acked { at_us } = op.answer
-                    && op.key == key
-                    && !fate.is_vacuous(history, lane, ops, position as usize)
-                {
-                    writes.push(Write {
-                        sent_us: op.sent_us,
-                        acked_us: at_us,
-                        lost: position >= fate.longest || split[usize::from(lane)].contains(&seq),
-                    });
+                let Answer::Acked { at_us } = op.answer else { continue };
+                if op.key != key {
+                    continue;
+                }
+                let vacuous = fate.is_vacuous(history, lane, key, ops, position as usize);
+                let lost = (position >= fate.longest && !vacuous) || split[usize::from(lane)].contains(&seq);
+                if lost || !vacuous {
+                    writes.push(Write { sent_us: op.sent_us, acked_us: at_us, lost });
                 }
             }
         }

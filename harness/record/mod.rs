@@ -4,6 +4,7 @@
 //! without the matrix that made it. Times are milliseconds unless the name says
 //! otherwise; `at_ms` counts from the start of the trial.
 
+mod exploration;
 mod gate;
 mod past;
 mod run;
@@ -12,6 +13,7 @@ mod verdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::exploration::{Exploration, ModelFacts, StateFact};
 pub use self::gate::{Check, Gate, GateRules, Outcome, exit};
 pub use self::past::{CaseDiff, CaseHistory, CaseState, Change, Diff, History, PastRun};
 pub use self::run::{CaseFacts, Ci, JournalLine, Report, ReportWishes, RunFacts, ServerFacts, Totals};
@@ -92,8 +94,40 @@ pub struct TrialRecord {
     pub files: Vec<FileFact>,
     /// The last lines of the server's log; kept when the trial fails or loses.
     pub log_tail: Vec<String>,
+    /// What was explored of a recorded disk.
+    pub exploration: Option<Exploration>,
     /// A command to paste that runs this trial again.
     pub repro: String,
+}
+
+impl TrialRecord {
+    /// Every text that a server, a log, a library or a file may have had its say in; names are not among them.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        fn promised(promise: &mut Option<Promise>) -> impl Iterator<Item = &mut String> {
+            promise
+                .iter_mut()
+                .flat_map(|promise| [&mut promise.sentence, &mut promise.source, &mut promise.allowed])
+        }
+        let one = [&mut self.message, &mut self.repro, &mut self.origin.source].into_iter();
+        one.chain(promised(&mut self.promise))
+            .chain(self.known.iter_mut().flat_map(|known| [&mut known.link, &mut known.cause]))
+            .chain(
+                self.policy.iter_mut().flat_map(|line| line.requested.iter_mut().chain(&mut line.effective)),
+            )
+            .chain(self.epochs.iter_mut().flat_map(|epoch| {
+                let texts = [&mut epoch.death, &mut epoch.exit, &mut epoch.message].into_iter();
+                texts.chain(&mut epoch.pressure.phase).chain(promised(&mut epoch.promise))
+            }))
+            .chain(self.events.iter_mut().map(|event| &mut event.text))
+            .chain(
+                self.examples
+                    .iter_mut()
+                    .flat_map(|example| [&mut example.key, &mut example.expected, &mut example.observed]),
+            )
+            .chain(self.files.iter_mut().map(|file| &mut file.path))
+            .chain(&mut self.log_tail)
+            .chain(self.earlier.iter_mut().map(|attempt| &mut attempt.message))
+    }
 }
 
 /// An attempt that was tried again.

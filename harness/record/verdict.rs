@@ -91,7 +91,7 @@ pub enum Anomaly {
     Lost,
     /// A key holds an older acknowledged value than the last acknowledged one.
     RolledBack,
-    /// A write survived although an earlier one, acknowledged before it was sent, did not.
+    /// A write survived although one that certainly came before it did not.
     Hole,
     /// A deleted or expired value is back.
     Resurrected,

@@ -17,6 +17,9 @@ pub(super) fn sentence(diff: &Diff) -> String {
     }
     let mut words: Vec<_> =
         counts.iter().map(|(change, count)| format!("{count} {}", change.as_str())).collect();
+    if diff.cut > 0 {
+        words.push(format!("{} more", diff.cut));
+    }
     words.push(format!("{} the same", diff.same));
     words.join(", ")
 }

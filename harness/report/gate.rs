@@ -1,5 +1,6 @@
 //! The gate: whether a run passes, and the exit code that says so.
 
+use super::text::count;
 use crate::record::{Check, Gate, Outcome, Report, Totals, exit};
 
 /// Judges a report that is otherwise complete.
@@ -25,6 +26,7 @@ pub fn judge(report: &Report) -> Gate {
         let message = format!("stopped after {} of {} trials", totals.trials, report.run.selected);
         check("interrupted", false, false, exit::INTERRUPTED, message);
     }
+    let trials = |number| count(number, "trial");
     let message = format!("{} broke a promise", trials(totals.broken));
     check("broken", totals.broken == 0, false, exit::BROKEN, message);
     if let Some(most) = rules.lost {
@@ -32,7 +34,7 @@ pub fn judge(report: &Report) -> Gate {
         check("lost", totals.lost <= most, false, exit::BROKEN, message);
     }
     if let Some(diff) = &report.baseline {
-        let message = format!("{} of the cases are worse than in {}", diff.regressions, diff.before.id);
+        let message = format!("{} worse than in {}", count(diff.regressions, "case"), diff.before.id);
         check("regressions", diff.regressions == 0, rules.regressions_warn, exit::BROKEN, message);
     }
     let message = format!("the lab failed in {}", trials(totals.errored));
@@ -71,12 +73,4 @@ fn share(totals: &Totals) -> f64 {
 
 fn percent(share: f64) -> String {
     format!("{}%", (share * 1000.0).round() / 10.0)
-}
-
-fn trials(count: u64) -> String {
-    match count {
-        0 => "no trial".into(),
-        1 => "one trial".into(),
-        count => format!("{count} trials"),
-    }
 }

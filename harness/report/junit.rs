@@ -64,7 +64,6 @@ fn case(report: &Report, trial: &TrialRecord) -> TestCase {
     let mut case = TestCase::new(text::line(&trial.name).as_ref(), status(report, trial));
     case.set_classname(class(&trial.server, place(&trial.name)));
     case.set_time(seconds(trial.duration_ms));
-    case.timestamp = trial.started_at.parse().ok();
     let number = |value: Option<f64>| value.map(|value| format!("{value:.3}")).unwrap_or_default();
     let anomalies: Vec<_> = trial.anomalies.iter().map(|anomaly| anomaly.as_str()).collect();
     case.add_properties(properties(&[

@@ -39,8 +39,8 @@ fn facts(out: &mut String, report: &Report) {
     let totals = &report.totals;
     let _ = writeln!(
         out,
-        "{} trials on {} in {:.1} s: {}.  \n{} writes acknowledged, {} of them lost, {} in doubt.\n",
-        grouped(totals.trials),
+        "{} on {} in {:.1} s: {}.  \n{} writes acknowledged, {} of them lost, {} in doubt.\n",
+        text::count(totals.trials, "trial"),
         markdown(&report.run.engine),
         report.run.duration_ms / 1000.0,
         markdown(&super::statistics::counts(report)),
@@ -72,7 +72,8 @@ fn cases(out: &mut String, report: &Report, verdict: Verdict) {
         return;
     }
     let (trials, all) = (worst.values().map(|(count, _)| count).sum::<u64>(), worst.len());
-    let _ = writeln!(out, "### {}: {trials} trials of {all} cases\n", verdict.as_str());
+    let (trials, cases) = (text::count(trials, "trial"), text::count(all as u64, "case"));
+    let _ = writeln!(out, "### {}: {trials}, {cases}\n", verdict.as_str());
     let mut rows: Vec<_> = worst.into_iter().collect();
     rows.sort_by_key(|(_, (_, trial))| std::cmp::Reverse(trial.lost));
     let _ = writeln!(out, "| case | trials | lost | of | shape | what |\n|---|---:|---:|---:|---|---|");
@@ -168,10 +169,15 @@ fn untested(out: &mut String, report: &Report) {
         let _ = writeln!(out, "- {}", markdown(missing));
     }
     if lost > 0 {
-        let _ = writeln!(out, "- {lost} trials were begun and never ended");
+        let _ = writeln!(out, "- begun and never ended: {}", text::count(lost as u64, "trial"));
     }
     for (reason, count) in reasons.iter().take(NAMED) {
-        let _ = writeln!(out, "- {count} trials: {}", markdown(&text::short(reason, MOST_TEXT)));
+        let _ = writeln!(
+            out,
+            "- {}: {}",
+            text::count(*count, "trial"),
+            markdown(&text::short(reason, MOST_TEXT))
+        );
     }
     more(out, reasons.len(), NAMED, "reasons");
 }

@@ -21,6 +21,8 @@ fn shown(c: char) -> char {
         '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
             '\u{fffd}'
         }
+        // No file of XML may hold these.
+        '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
         c => c,
     }
 }
@@ -37,7 +39,8 @@ pub fn short(text: &str, most: usize) -> Cow<'_, str> {
 /// Text in Markdown: nothing in it is markup, a mention or a cell's end.
 pub fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in line(text).chars() {
+    let line = line(text);
+    for (at, c) in line.char_indices() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -46,7 +49,7 @@ pub fn markdown(text: &str) -> String {
                 let _ = write!(out, "&#{};", u32::from(c));
             }
             // Not even the beginning of an address.
-            ':' => out.push_str("&#58;"),
+            ':' if line[at..].starts_with("://") => out.push_str("&#58;"),
             c => out.push(c),
         }
     }
@@ -69,6 +72,15 @@ pub fn grouped(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// `no trial`, `1 trial`, `2 trials`.
+pub fn count(number: u64, what: &str) -> String {
+    match number {
+        0 => format!("no {what}"),
+        1 => format!("1 {what}"),
+        number => format!("{} {what}s", grouped(number)),
+    }
 }
 
 /// A time for a person: `0.4 ms`, `12 ms`, `3.4 s`.
@@ -102,7 +114,11 @@ mod tests {
     fn markdown_keeps_no_markup() {
         let hostile = "|`x`|<b>&[a](javascript:x)**@all #1 http://x\n::error::";
         let safe = markdown(hostile);
-        assert!(!safe.contains(['|', '`', '<', '>', '[', ']', '*', '@', ':', '\n']), "{safe}");
+        assert!(
+            !safe.contains(['|', '`', '<', '>', '[', ']', '*', '@', '\n']) && !safe.contains("://"),
+            "{safe}"
+        );
+        assert_eq!(markdown("core::redis-7.0"), "core::redis-7.0");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::lab::Lab;
 use super::{Recipe, interrupt};
-use crate::matrix::Case;
+use crate::matrix::{Case, value};
 use crate::record::{TrialRecord, Verdict};
 
 /// Seeds that a candidate gets to show the breach again.
@@ -16,6 +16,11 @@ const TRIES: u32 = 6;
 const SHRINK_LIMIT: Duration = Duration::from_secs(120);
 /// Fewer writes than this are no workload.
 const LEAST_WRITES: u32 = 10;
+
+/// Writes that take the place of a time.
+const BY_COUNT: u32 = 1_000;
+/// Less time than this is not worth a search.
+const LEAST_WAIT: Duration = Duration::from_millis(10);
 
 /// How far a hunt goes.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +63,7 @@ pub(super) fn run(lab: &Lab, cases: &[Case], bounds: Bounds) -> Option<(Case, Tr
     hit.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Fewer writes, connections, commands in flight and steps, as long as the same class of breach shows.
+/// Fewer writes, connections, commands in flight and steps, and less time between them, as long as the same class of breach shows.
 pub(super) fn shrink(lab: &Lab, case: Case, found: &TrialRecord) -> Recipe {
     let began = Instant::now();
     let mut best = lab.recipe_of(case);
@@ -98,6 +103,10 @@ fn shows(lab: &Lab, case: Case, candidate: &Recipe, found: &TrialRecord) -> bool
 /// Candidates, the greatest saving first.
 fn smaller_than(recipe: &Recipe) -> Vec<Recipe> {
     let mut candidates = Vec::new();
+    if recipe.writes.is_none() {
+        // A count ends at the same op on every machine, and a time does not.
+        candidates.push(Recipe { writes: Some(BY_COUNT), ..recipe.clone() });
+    }
     let writes = recipe.writes.unwrap_or(0);
     for part in [10, 4, 2] {
         if writes / part >= LEAST_WRITES {
@@ -125,7 +134,29 @@ fn smaller_than(recipe: &Recipe) -> Vec<Recipe> {
             candidates.push(Recipe { steps: Some(fewer), ..recipe.clone() });
         }
     }
+    for (at, step) in steps.iter().enumerate() {
+        let Some(shorter) = shorter(step) else { continue };
+        let mut steps = steps.clone();
+        steps[at] = shorter;
+        candidates.push(Recipe { steps: Some(steps), ..recipe.clone() });
+    }
     candidates
+}
+
+/// A step that waits or writes a quarter as long.
+fn shorter(step: &str) -> Option<String> {
+    let (verb, argument) = step.split_once(' ')?;
+    match verb {
+        "wait" | "kill-after" => {
+            let quarter = value::duration(argument).ok()? / 4;
+            (quarter >= LEAST_WAIT).then(|| format!("{verb} {}ms", quarter.as_millis()))
+        }
+        "write" | "kill-at" => {
+            let quarter = argument.parse::<u32>().ok()? / 4;
+            (quarter >= LEAST_WRITES).then(|| format!("{verb} {quarter}"))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -134,17 +165,22 @@ mod tests {
 
     #[test]
     fn every_candidate_is_smaller_and_the_smallest_case_has_none() {
+        fn length(step: &str) -> u64 {
+            let argument = step.split(' ').nth(1).unwrap_or_default();
+            let count = argument.parse().ok();
+            count.or(value::duration(argument).ok().map(|time| time.as_millis() as u64)).unwrap_or(0)
+        }
         let weight = |recipe: &Recipe| {
-            u64::from(recipe.writes.unwrap_or(0))
+            u64::from(recipe.writes.unwrap_or(u32::MAX))
                 + u64::from(recipe.connections.unwrap_or(0))
                 + u64::from(recipe.pipeline.unwrap_or(0))
-                + recipe.steps.as_ref().map_or(0, Vec::len) as u64
+                + recipe.steps.iter().flatten().map(|step| 1 + length(step)).sum::<u64>()
         };
         let mut open = vec![Recipe {
-            writes: Some(100),
+            writes: None,
             connections: Some(8),
             pipeline: Some(16),
-            steps: Some(["wait 1s", "kill", "start"].map(String::from).into()),
+            steps: Some(["wait 1s", "write 200", "kill", "start"].map(String::from).into()),
         }];
         let mut smallest = Vec::new();
         while let Some(recipe) = open.pop() {

@@ -16,6 +16,7 @@ use crate::plan::{Builds, Plan};
 use crate::progress::Progress;
 use crate::record::{Attempt, RunFacts, TrialRecord, Verdict};
 use crate::report::text::line;
+use crate::secrets::Secrets;
 use crate::server::{Build, Unavailable};
 use crate::trial;
 use crate::workload::preload;
@@ -33,6 +34,8 @@ pub(super) struct Lab {
     journal_trouble: Mutex<Option<String>>,
     progress: Progress,
     home: PathBuf,
+    /// Where the reports of this run go.
+    folder: PathBuf,
     began: Instant,
     attempts: u32,
     next: AtomicU64,
@@ -59,6 +62,7 @@ impl Lab {
             journal,
             journal_trouble: Mutex::new(None),
             home: run.home.folder.clone(),
+            folder: run.folder.clone(),
             began: run.began,
             attempts: run.settings.attempts,
             next: AtomicU64::new(0),
@@ -82,8 +86,10 @@ impl Lab {
         };
         match record.verdict {
             Verdict::Kept | Verdict::Known => Ok(Completion::Completed),
-            Verdict::Unsupported => Ok(Completion::ignored_with(record.message)),
-            Verdict::Inconclusive if !self.inconclusive_fails => Ok(Completion::ignored_with(record.message)),
+            Verdict::Unsupported => Ok(Completion::ignored_with(line(&record.message))),
+            Verdict::Inconclusive if !self.inconclusive_fails => {
+                Ok(Completion::ignored_with(line(&record.message)))
+            }
             verdict => Err(Failed::from(format!(
                 "{}: {}\n{}",
                 verdict.as_str(),
@@ -102,12 +108,13 @@ impl Lab {
                 return None;
             }
             let plan = self.plan(case, attempt, &recipe);
+            let flags = Secrets::of_plan(&plan).mask(&recipe.flags());
             self.note(self.journal.started(&plan.name, attempt));
             let mut record = match &self.builds[usize::from(case.server)] {
                 Ok(_) => trial::run(&Arc::new(plan), &self.engine, self.began),
                 Err(missing) => unavailable(&plan, missing, self.engine.name()),
             };
-            record.repro = format!("{}'{}'{}", self.repro, record.name, recipe.flags());
+            record.repro = format!("{}'{}'{flags}", self.repro, record.name);
             if record.verdict != Verdict::Inconclusive || attempt >= self.attempts {
                 break record;
             }
@@ -137,7 +144,7 @@ impl Lab {
     pub(super) fn recipe_of(&self, case: Case) -> Recipe {
         let plan = self.plan(case, 1, &self.recipe);
         Recipe {
-            writes: Some(plan.workload.writes),
+            writes: plan.workload.duration.is_none().then_some(plan.workload.writes),
             connections: Some(plan.workload.connections),
             pipeline: Some(plan.workload.pipeline),
             steps: Some(plan.fault.steps),
@@ -150,7 +157,9 @@ impl Lab {
         let suite = &matrix.suites[usize::from(case.suite)];
         let mut workload = matrix.workloads[usize::from(case.workload)].clone();
         let mut fault = matrix.faults[usize::from(case.fault)].clone();
-        workload.writes = recipe.writes.unwrap_or(workload.writes);
+        if let Some(writes) = recipe.writes {
+            (workload.writes, workload.duration) = (writes, None);
+        }
         workload.connections = recipe.connections.unwrap_or(workload.connections);
         workload.pipeline = recipe.pipeline.unwrap_or(workload.pipeline);
         fault.steps = recipe.steps.clone().unwrap_or(fault.steps);
@@ -175,6 +184,7 @@ impl Lab {
             limit: matrix.run.trial_timeout.unwrap_or(TRIAL_LIMIT + 3 * patience),
             ready: matrix.run.ready_timeout.unwrap_or(READY_LIMIT + patience),
             folder: self.home.join(format!("{number:x}")),
+            traces: Some(self.folder.join("traces")),
             id: format!("{number:x}"),
             matrix: matrix.clone(),
             base: matrix.base(case),

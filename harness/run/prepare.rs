@@ -11,6 +11,7 @@ use crate::engine::{Engine, EngineError};
 use crate::janitor::Home;
 use crate::matrix::{Case, Matrix};
 use crate::record::{Origin, RunFacts, ServerFacts};
+use crate::secrets::Secrets;
 use crate::server::{self, Build, Unavailable};
 use crate::settings::{Flags, Pull, Settings};
 
@@ -41,11 +42,12 @@ impl Run {
         };
         let folder = report_folder(&settings.reports, started, &home.id)?;
         let builds = servers(&matrix, &cases, docker.as_ref());
+        let secrets = Secrets::of_matrix(&matrix, flags.steps.as_deref());
         let facts = RunFacts {
             id: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             started_at: started.to_string(),
             outlast: env!("CARGO_PKG_VERSION").into(),
-            command: std::env::args().skip(1).collect(),
+            command: std::env::args().skip(1).map(|word| secrets.mask(&word)).collect(),
             matrix: matrix.file.display().to_string(),
             matrix_digest: matrix.digest.clone(),
             profile: settings.profile.as_str().into(),

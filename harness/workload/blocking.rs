@@ -1,4 +1,4 @@
-//! `blocking`: consumers that wait in BLPOP, BLMOVE and BZPOPMIN for what producers push.
+//! `blocking`: consumers that wait in BLPOP, BLMOVE, BZPOPMIN and XREADGROUP for what producers push.
 //!
 //! Each lane has two connections: the second one waits for the element that the first one pushes next. Push and pop
 //! are ops of their own, each with its own answer. What a consumer got must be gone, and what nobody waited for must
@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use super::Workload;
 use super::lists::{Act, End, Line, Lists, Script, Word};
+use super::mixed::Mixed;
+use super::streams;
 use super::units::{Dice, UNIT, Units};
 use crate::matrix;
 
@@ -27,8 +29,13 @@ enum Consumer {
     Bzpopmin,
 }
 
+/// One lane in this many adds to streams.
+const STREAMS_EVERY: u16 = 4;
+
 pub(super) fn make(spec: &matrix::Workload, seed: u64) -> Arc<dyn Workload> {
-    Lists::shared(Units::new(seed, script), spec, seed)
+    let parts = vec![Lists::shared(Units::new(seed, script), spec, seed), streams::waiting(spec, seed)];
+    let part = |lane| usize::from(lane % STREAMS_EVERY == STREAMS_EVERY - 1);
+    Arc::new(Mixed::new(parts, (0..spec.connections).map(part).collect()))
 }
 
 fn script(dice: &mut Dice) -> Script {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::reply::{self, Reply};
 use super::{Command, Workload, command, words};
-use crate::engine::Address;
+use crate::engine::{Address, tls};
 use crate::matrix;
 
 /// Longest wait for a connection to be made, and for an answer to its greeting.
@@ -28,6 +29,13 @@ pub async fn connect(address: &Address) -> io::Result<Box<dyn Stream>> {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
                 Box::new(stream)
+            }
+            Address::Tls { host, port, certificate } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
+                let connector = tls::connector(certificate).map_err(io::Error::other)?;
+                Box::new(connector.connect(name, stream).await?)
             }
         })
     };
@@ -74,6 +82,7 @@ async fn greet(stream: &mut Box<dyn Stream>, said: impl Iterator<Item = &Command
         command(&mut out, &words.iter().map(Vec::as_slice).collect::<Vec<_>>());
     }
     stream.write_all(&out).await?;
+    stream.flush().await?;
     let mut input = Vec::new();
     for words in said {
         let first = String::from_utf8_lossy(&words[0]).into_owned();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Command, Question, Workload, command, mix, strings, value, words};
+use super::{Question, Workload, command, mix, strings, value, words};
 use crate::matrix;
 use crate::oracle::{Cell, Effect, Touch};
 
@@ -13,7 +13,7 @@ const NUMBER: u32 = 16;
 
 struct Counters {
     seed: u64,
-    /// Strings are numbered below this, fields from here on.
+    /// Strings are numbered below this. Then comes what else the hash holds, which no op touches, and then its fields.
     strings: u32,
 }
 
@@ -28,18 +28,25 @@ impl Counters {
     }
 
     fn field(&self, key: u32) -> String {
-        format!("f{}", key - self.strings)
+        format!("f{}", key - self.strings - 1)
+    }
+
+    /// The key of a field, where its name is one of ours.
+    fn key(&self, field: &[u8]) -> Option<u32> {
+        let number: u32 = std::str::from_utf8(field).ok()?.strip_prefix('f')?.parse().ok()?;
+        let key = (number < self.strings).then_some(self.strings + 1 + number)?;
+        (self.field(key).as_bytes() == field).then_some(key)
     }
 }
 
 impl Workload for Counters {
     fn touch(&self, lane: u16, seq: u32) -> Touch {
-        let key = (mix(self.seed, lane, seq) % u64::from(self.strings * 2)) as u32;
-        Touch { key, effect: Effect::Add }
+        let roll = (mix(self.seed, lane, seq) % u64::from(self.strings * 2)) as u32;
+        Touch { key: roll + u32::from(roll >= self.strings), effect: Effect::Add }
     }
 
     fn keys(&self, ops: u32) -> u32 {
-        if ops == 0 { 0 } else { self.strings * 2 }
+        if ops == 0 { 0 } else { self.strings * 2 + 1 }
     }
 
     fn encode(&self, lane: u16, seq: u32, out: &mut Vec<u8>) {
@@ -53,14 +60,24 @@ impl Workload for Counters {
 
     fn questions(&self, lane: u16, keys: u32) -> Box<dyn Iterator<Item = Question> + '_> {
         let fields = self.strings.min(keys)..keys;
-        let names = fields.clone().map(|key| self.field(key).into_bytes());
-        let command: Command = words(&["HMGET", &self.hash(lane)]).into_iter().chain(names).collect();
+        let command = words(&["HGETALL", &self.hash(lane)]);
         let hash = (!fields.is_empty()).then_some(Question { command, keys: fields.clone() });
         Box::new(strings::questions(lane, 0..fields.start, NUMBER).chain(hash))
     }
 
     fn understand(&self, _lane: u16, question: &Question, answer: &redis::Value, cells: &mut [Cell]) {
-        strings::understand(question, answer, cells, |_, bytes| value::count(bytes));
+        if question.keys.start < self.strings {
+            return strings::understand(question, answer, cells, |_, bytes| value::count(bytes));
+        }
+        let redis::Value::Array(words) = answer else { return };
+        for pair in words.chunks(2) {
+            let [redis::Value::BulkString(field), redis::Value::BulkString(number)] = pair else { continue };
+            match self.key(field) {
+                Some(key) => cells[key as usize] = value::count(number),
+                // A field that nobody wrote has no key of its own.
+                None => cells[question.keys.start as usize] = Cell::Corrupt,
+            }
+        }
     }
 
     fn owns(&self, name: &[u8], keys: &[u32]) -> bool {
@@ -69,10 +86,10 @@ impl Workload for Counters {
     }
 
     fn key_name(&self, lane: u16, key: u32) -> String {
-        if key < self.strings {
-            value::key_name(lane, key)
-        } else {
-            format!("{} field {}", self.hash(lane), self.field(key))
+        match key.checked_sub(self.strings) {
+            None => value::key_name(lane, key),
+            Some(0) => format!("{} beside its fields", self.hash(lane)),
+            Some(_) => format!("{} field {}", self.hash(lane), self.field(key)),
         }
     }
 }

@@ -251,7 +251,9 @@ impl Writer {
             out.clear();
             let batch = self.batch(self.shared.pipeline, &mut out, &mut Vec::new());
             written += u64::from(self.shared.pipeline);
+            // What TLS holds back until it has a whole record goes out with the flush.
             stream.write_all(&out).await?;
+            stream.flush().await?;
             if answers.read(&mut stream, batch.end).await? == 0 {
                 tokio::time::sleep(REFUSED_REST).await;
             }
@@ -273,7 +275,9 @@ impl Writer {
             let batch = self.batch(pipeline, &mut out, &mut waiting);
             written += u64::from(pipeline);
             waiter.write_all(&waiting).await?;
+            waiter.flush().await?;
             worker.write_all(&out).await?;
+            worker.flush().await?;
             let (given, taken) =
                 tokio::join!(given.read(&mut worker, batch.end), taken.read(&mut waiter, batch.end));
             if given? + taken? == 0 {
@@ -295,6 +299,7 @@ impl Writer {
                 self.batch(self.shared.pipeline, &mut out, &mut Vec::new());
                 written += u64::from(self.shared.pipeline);
                 to.write_all(&out).await?;
+                to.flush().await?;
             }
             Ok::<_, io::Error>(())
         };

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Workload;
-use crate::oracle::{Answer, Aspect, History, Op, Touch};
+use super::{Safe, Workload};
+use crate::oracle::{Answer, Aspect, Effect, History, Op, Touch};
 
 /// Ops per chunk.
 const CHUNK: usize = 1024;
@@ -27,7 +27,7 @@ struct Entry {
 
 /// The ops of one lane over all epochs. Times are microseconds since the trial began; a trial
 /// longer than 71 minutes does not fit and its limit keeps it far below.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Lane {
     chunks: Vec<Vec<Entry>>,
     ops: u32,
@@ -75,6 +75,19 @@ impl Lane {
         }
     }
 
+    /// Forgets every answer that came after a moment: the power was gone, and nobody was there to hear it.
+    pub fn deafen(&mut self, from_us: u64) {
+        for entry in self.chunks.iter_mut().rev().flat_map(|chunk| chunk.iter_mut().rev()) {
+            let late = match entry.answer {
+                IN_DOUBT | REFUSED | SKIPPED => false,
+                latency => u64::from(entry.sent_us) + u64::from(latency) > from_us,
+            };
+            if late {
+                entry.answer = IN_DOUBT;
+            }
+        }
+    }
+
     /// Leaves ops out up to a multiple of `unit`.
     pub fn align(&mut self, unit: u32, at_us: u64) {
         while !self.ops.is_multiple_of(unit) {
@@ -107,11 +120,14 @@ impl Lane {
 }
 
 /// The ledger of a trial: every lane, and where the current epoch begins.
+#[derive(Clone)]
 pub struct Ledger {
     /// Derives what each op did.
     pub workload: Arc<dyn Workload>,
     /// One per connection. A running driver takes a lane out and puts it back when it ends.
     pub lanes: Vec<Lane>,
+    /// What the recovery of the current epoch puts to the test: promises of anything else are left out.
+    pub put_to_test: Safe,
     /// Number of the first op of the current epoch, by lane.
     first: Vec<u32>,
 }
@@ -122,6 +138,7 @@ impl Ledger {
         Self {
             workload,
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
+            put_to_test: Safe::OnDisk,
             first: vec![0; usize::from(lanes)],
         }
     }
@@ -137,6 +154,7 @@ impl Ledger {
     /// Begins an epoch: what was written so far is its baseline.
     pub fn begin_epoch(&mut self) {
         self.first = self.lanes.iter().map(Lane::ops).collect();
+        self.put_to_test = Safe::OnDisk;
     }
 }
 
@@ -156,11 +174,17 @@ impl History for Ledger {
     fn op(&self, lane: u16, seq: u32) -> Op {
         let Touch { key, effect } = self.workload.touch(lane, seq);
         let (sent_us, answer) = self.lanes[usize::from(lane)].entry(seq);
-        Op { key, effect, sent_us, answer }
+        // A promise of something else than is put to the test says nothing.
+        let idle = effect == Effect::Promise && self.workload.safe(lane) != self.put_to_test;
+        Op { key, effect, sent_us, answer: if idle { Answer::Skipped } else { answer } }
     }
 
     fn companions(&self, lane: u16, seq: u32) -> Vec<Touch> {
         self.workload.companions(lane, seq)
+    }
+
+    fn connection(&self, lane: u16, seq: u32) -> u8 {
+        u8::from(self.workload.waits(lane, seq))
     }
 
     fn aspect(&self, lane: u16, key: u32) -> Aspect {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Command, Need, Question, Workload, of_kind, reply::Reply};
+use super::{Command, Need, Question, Safe, Workload, of_kind, reply::Reply};
 use crate::matrix;
 use crate::oracle::{Aspect, Cell, Touch};
 
@@ -82,6 +82,10 @@ impl Workload for Mixed {
 
     fn needs(&self) -> Vec<Need> {
         self.parts.iter().flat_map(|part| part.needs()).collect()
+    }
+
+    fn safe(&self, lane: u16) -> Safe {
+        self.part(lane).safe(lane)
     }
 
     fn greeting(&self, lane: u16) -> Vec<Command> {

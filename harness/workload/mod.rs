@@ -18,6 +18,7 @@ pub mod connection;
 mod counters;
 pub mod driver;
 mod expiring;
+mod fields;
 mod functions;
 mod hashes;
 mod large;
@@ -63,6 +64,15 @@ pub struct Need {
     pub since: &'static str,
 }
 
+/// Where a write is safe that a promise has answered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Safe {
+    /// In the server's own AOF, synced (WAITAOF).
+    OnDisk,
+    /// In the memory of a replica (WAIT).
+    OnReplica,
+}
+
 /// Derives ops from a seed. A lane is one connection and the only writer of its keys.
 pub trait Workload: Send + Sync {
     /// The key that op `seq` of a lane changes, and how.
@@ -92,6 +102,11 @@ pub trait Workload: Send + Sync {
     /// Commands that the server must know; without them the trial is unsupported.
     fn needs(&self) -> Vec<Need> {
         Vec::new()
+    }
+
+    /// Where what a lane's promises answer for is safe.
+    fn safe(&self, _lane: u16) -> Safe {
+        Safe::OnDisk
     }
 
     /// What a connection sends before its first op of a life; an error in answer to it ends the trial.
@@ -170,12 +185,14 @@ pub const KINDS: &[(&str, Make)] = &[
     ("scripts", scripts::make),
     ("functions", functions::make),
     ("waitaof", waitaof::make),
+    ("wait", waitaof::make_for_replicas),
     ("binary", binary::make),
     ("queues", queues::make),
     ("streams", streams::make),
     ("expiring", expiring::make),
     ("blocking", blocking::make),
     ("mixed", mixed::make),
+    ("fields", fields::make),
 ];
 
 /// Makes the workload of a case, with the lanes that it has beside its connections; `None` when the kind is unknown.

@@ -3,12 +3,15 @@
 //!
 //! An entry is a key. That it is pending is a key too, and so is the id that the group delivered last: what a group
 //! knows is written down by its own commands.
+//!
+//! Where deliveries wait, consumers are on the lane's second connection and ask for entries that are yet to come.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use redis::Value;
 
+use super::reply::Reply;
 use super::units::{self, Dice, UNIT, Units};
 use super::{Question, Workload, command, value, words};
 use crate::matrix;
@@ -35,10 +38,43 @@ struct Streams {
     units: Units<Vec<Act>>,
     seed: u64,
     size: u32,
+    /// Whether deliveries wait for their entry.
+    waits: bool,
 }
 
+/// Milliseconds that a delivery waits: for ever would outlive an entry that was refused.
+const PATIENCE: &[u8] = b"2000";
+
 pub(super) fn make(spec: &matrix::Workload, seed: u64) -> Arc<dyn Workload> {
-    Arc::new(Streams { units: Units::new(seed, script), seed, size: spec.value })
+    Arc::new(Streams { units: Units::new(seed, script), seed, size: spec.value, waits: false })
+}
+
+/// With deliveries that wait.
+pub(super) fn waiting(spec: &matrix::Workload, seed: u64) -> Arc<dyn Workload> {
+    Arc::new(Streams { units: Units::new(seed, waiting_script), seed, size: spec.value, waits: true })
+}
+
+/// One connection adds and nothing else; what the group is told comes in its own order on the other one.
+fn waiting_script(dice: &mut Dice) -> Vec<Act> {
+    let mut waiting: VecDeque<u32> = VecDeque::new();
+    let mut pending: Vec<u32> = Vec::new();
+    (0..UNIT)
+        .map(|place| match (place, dice.roll(8)) {
+            (0, _) => Act::Create,
+            (_, 0..4) if !waiting.is_empty() => {
+                let entry = waiting.pop_front().expect("it is not empty");
+                pending.push(entry);
+                Act::Deliver { entry, consumer: dice.roll(CONSUMERS.len()) }
+            }
+            (_, 4) if !pending.is_empty() => {
+                Act::Acknowledge { entry: pending.swap_remove(dice.roll(pending.len())) }
+            }
+            _ => {
+                waiting.push_back(place);
+                Act::Add
+            }
+        })
+        .collect()
 }
 
 /// Plays the stream, so that the script knows what is delivered next.
@@ -105,7 +141,12 @@ impl Streams {
         for one in listed {
             let (entry, bytes) = match one {
                 Value::Array(parts) => match parts.as_slice() {
-                    [id, Value::Array(fields)] => (self.entry(lane, first, id), fields.get(1)),
+                    [id, Value::Array(fields)]
+                        if fields.len() == 2 && fields[0] == Value::BulkString(b"v".into()) =>
+                    {
+                        (self.entry(lane, first, id), Some(&fields[1]))
+                    }
+                    [id, _] => (self.entry(lane, first, id), None),
                     _ => (None, None),
                 },
                 _ => (None, None),
@@ -213,8 +254,11 @@ impl Workload for Streams {
             }
             Act::Deliver { consumer, .. } => {
                 let consumer = CONSUMERS[consumer].as_bytes();
-                let words: [&[u8]; 9] =
-                    [b"XREADGROUP", b"GROUP", group, consumer, b"COUNT", b"1", b"STREAMS", stream, b">"];
+                let mut words: Vec<&[u8]> = vec![b"XREADGROUP", b"GROUP", group, consumer, b"COUNT", b"1"];
+                if self.waits {
+                    words.extend([b"BLOCK".as_slice(), PATIENCE]);
+                }
+                words.extend([b"STREAMS".as_slice(), stream, b">"]);
                 command(out, &words);
             }
             Act::Acknowledge { entry } => {
@@ -226,8 +270,26 @@ impl Workload for Streams {
         }
     }
 
+    /// A delivery that waited in vain delivered nothing.
+    fn acknowledges(&self, _lane: u16, _seq: u32, reply: Reply<'_>) -> bool {
+        match reply {
+            Reply::Error(_) => false,
+            Reply::Nil => !self.waits,
+            _ => true,
+        }
+    }
+
     fn unit(&self) -> u32 {
         UNIT
+    }
+
+    fn has_waiter(&self, _lane: u16) -> bool {
+        self.waits
+    }
+
+    fn waits(&self, lane: u16, seq: u32) -> bool {
+        let (script, place) = self.units.at(lane, seq);
+        self.waits && script[place] != Act::Add
     }
 
     fn is_fragile(&self, _lane: u16) -> bool {

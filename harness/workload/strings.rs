@@ -1,11 +1,11 @@
 //! Workloads on plain strings: SET with or without a time to live, DEL, and MGET to read back. An op on several keys is
-//! a transaction, and one that promises is a WAITAOF.
+//! a transaction, and one that promises is a WAITAOF or a WAIT.
 
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::reply::Reply;
-use super::{Command, Need, Question, Workload, command, value, words};
+use super::{Command, Need, Question, Safe, Workload, command, value, words};
 use crate::matrix;
 use crate::oracle::{Cell, Effect, Touch};
 
@@ -29,6 +29,11 @@ pub trait Plan: Send + Sync {
     /// Commands that the server must know beside the plainest.
     fn needs(&self) -> &'static [Need] {
         &[]
+    }
+
+    /// Where what a promise answers for is safe.
+    fn safe(&self) -> Safe {
+        Safe::OnDisk
     }
 
     /// How op `seq` is said when it sets its key.
@@ -109,7 +114,7 @@ impl<P: Plan> Workload for Strings<P> {
 
     fn acknowledges(&self, lane: u16, seq: u32, reply: Reply<'_>) -> bool {
         if self.plan.touch(lane, seq).effect == Effect::Promise {
-            return matches!(reply, Reply::Many { first: Some(1..), .. });
+            return matches!(reply, Reply::Many { first: Some(1..), .. } | Reply::Integer(1..));
         }
         let executed = matches!(reply, Reply::Many { .. });
         executed || (self.plan.companions(lane, seq).is_empty() && !matches!(reply, Reply::Error(_)))
@@ -117,6 +122,10 @@ impl<P: Plan> Workload for Strings<P> {
 
     fn needs(&self) -> Vec<Need> {
         self.plan.needs().to_vec()
+    }
+
+    fn safe(&self, _lane: u16) -> Safe {
+        self.plan.safe()
     }
 
     fn questions(&self, lane: u16, keys: u32) -> Box<dyn Iterator<Item = Question> + '_> {
@@ -152,7 +161,11 @@ impl<P: Plan> Strings<P> {
             }
             Effect::Delete => command(out, &[b"DEL", name]),
             Effect::Add => command(out, &[b"INCR", name]),
-            Effect::Promise => command(out, &[b"WAITAOF", b"1", b"0", b"0"]),
+            Effect::Promise => match self.plan.safe() {
+                Safe::OnDisk => command(out, &[b"WAITAOF", b"1", b"0", b"0"]),
+                // A replica that does not answer is not waited for: the writers are to go on.
+                Safe::OnReplica => command(out, &[b"WAIT", b"1", b"100"]),
+            },
         }
     }
 }

@@ -33,7 +33,7 @@ const drawFrontier = (list, best, loss, recovery) => {
   for (const one of [...shown].sort((a, b) => frontier.includes(b) - frontier.includes(a))) {
     const px = x(one.p99), py = y(one.window), within = fits(one, loss, recovery), wide = one.name.length * 6.2 + 4;
     const spots = [[9, 4], [-9 - wide, 4], [9, -9], [9, 17], [-9 - wide, -9], [-9 - wide, 17], [9, 30], [9, -22]].map(([dx, dy]) => [px + dx, py + dy]);
-    const free = spots.find(([sx, sy]) => sx > L - 40 && sx + wide < W && sy > 8 && sy < H - B + 8 && taken.every(([ox, oy, ow]) => sx + wide < ox || sx > ox + ow || Math.abs(sy - oy) > 12));
+    const free = spots.find(([sx, sy]) => sx > L && sx + wide < W && sy > 8 && sy < H - B + 8 && taken.every(([ox, oy, ow]) => sx + wide < ox || sx > ox + ow || Math.abs(sy - oy) > 12));
     root.append(one === best
       ? svg("text", { class: "star", x: px, y: py + 6, "text-anchor": "middle" }, "★")
       : svg("circle", { class: within ? "dot" : "dot out", cx: px, cy: py, r: 4.5 }));

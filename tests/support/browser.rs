@@ -90,6 +90,7 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.call(&format!("{domain}.enable"), json!({}));
         }
+        browser.call("Page.setLifecycleEventsEnabled", json!({ "enabled": true }));
         browser.show(WIDE);
         Some(browser)
     }
@@ -145,11 +146,10 @@ impl Browser {
     /// Opens a page from its file, and waits until it is loaded.
     pub fn visit(&mut self, page: &Path, hash: &str) {
         // A change of the hash alone would load nothing.
-        self.call("Page.navigate", json!({ "url": "about:blank" }));
-        self.wait("Page.loadEventFired", |_| true);
-        self.events.retain(|event| event["method"] != "Page.loadEventFired");
-        self.call("Page.navigate", json!({ "url": format!("file://{}{hash}", page.display()) }));
-        self.wait("Page.loadEventFired", |_| true);
+        for url in ["about:blank".to_owned(), format!("file://{}{hash}", page.display())] {
+            let loader = self.call("Page.navigate", json!({ "url": url }))["loaderId"].take();
+            self.wait("Page.lifecycleEvent", |event| event["name"] == "load" && event["loaderId"] == loader);
+        }
     }
 
     /// What an expression comes to, awaited where it is a promise.

@@ -19,13 +19,15 @@ pub struct Script {
     /// Number of the first op of the judged epoch, by lane.
     pub first: Vec<u32>,
     pub keys: u32,
+    /// Whether every other op of a lane goes out on a second connection.
+    pub paired: bool,
 }
 
 impl Script {
     /// Ops of one epoch, a list per lane.
     pub fn new(lanes: Vec<Vec<Op>>) -> Self {
         let keys = lanes.iter().flatten().map(|op| op.key + 1).max().unwrap_or(0);
-        Self { first: vec![0; lanes.len()], lanes, keys }
+        Self { first: vec![0; lanes.len()], lanes, keys, paired: false }
     }
 }
 
@@ -41,6 +43,9 @@ impl History for Script {
     }
     fn op(&self, lane: u16, seq: u32) -> Op {
         self.lanes[usize::from(lane)][seq as usize]
+    }
+    fn connection(&self, _lane: u16, seq: u32) -> u8 {
+        u8::from(self.paired && seq % 2 == 1)
     }
     fn key_name(&self, lane: u16, key: u32) -> String {
         format!("{lane}:{key}")
@@ -105,8 +110,7 @@ type Executed = (u64, u16, u32);
 
 /// Gives every op its place in its lane, and says which the server executed when.
 fn arrange(lanes: u16, keys: u32, earlier: &[Raw], now: &[Raw]) -> (Script, Vec<Executed>) {
-    let mut script =
-        Script { lanes: vec![Vec::new(); usize::from(lanes)], first: vec![0; usize::from(lanes)], keys };
+    let mut script = Script { keys, ..Script::new(vec![Vec::new(); usize::from(lanes)]) };
     let mut executed = Vec::new();
     for (epoch, begin_us) in [(earlier, 1), (now, EPOCH_US)] {
         script.first = script.lanes.iter().map(|ops| ops.len() as u32).collect();
@@ -200,36 +204,39 @@ pub fn truthful(lossy: bool) -> impl Strategy<Value = Story> {
 /// Histories with a read-back that knows nothing of them: any older or newer value, nothing, or wrong bytes.
 pub fn arbitrary() -> impl Strategy<Value = Story> {
     let cells = || prop::collection::vec((0..10_u8, any::<prop::sample::Index>()), 9);
-    (truthful(true), cells(), cells(), 0..4_u8).prop_map(|(mut story, before, after, strangers)| {
-        let Script { lanes, first, keys } = &story.script;
-        let any_cell = |lane: usize, key: u32, below: u32, (kind, pick): &(u8, prop::sample::Index)| {
-            let own: Vec<_> = (0..below).filter(|&seq| lanes[lane][seq as usize].key == key).collect();
-            match kind {
-                0 => Some(Cell::Corrupt),
-                1 => Some(Cell::Version(pick.index(lanes[lane].len() + 1) as u32)),
-                2 | 3 => Some(Cell::Absent),
-                4..=6 if !own.is_empty() => Some(Cell::Version(own[pick.index(own.len())])),
-                _ => None,
-            }
-        };
-        for lane in 0..lanes.len() {
-            for key in 0..*keys {
-                let slot = lane * 3 + key as usize;
-                // What a read-back showed before this epoch can only be an earlier op's, or wrong.
-                let cell = any_cell(lane, key, first[lane], &before[slot]);
-                let known = |cell: &Cell| !matches!(cell, Cell::Version(seq) if *seq >= first[lane]);
-                if let Some(cell) = cell.filter(known) {
-                    story.baseline.lanes[lane][key as usize] = cell;
+    (truthful(true), cells(), cells(), 0..4_u8, any::<bool>()).prop_map(
+        |(mut story, before, after, strangers, paired)| {
+            story.script.paired = paired;
+            let Script { lanes, first, keys, .. } = &story.script;
+            let any_cell = |lane: usize, key: u32, below: u32, (kind, pick): &(u8, prop::sample::Index)| {
+                let own: Vec<_> = (0..below).filter(|&seq| lanes[lane][seq as usize].key == key).collect();
+                match kind {
+                    0 => Some(Cell::Corrupt),
+                    1 => Some(Cell::Version(pick.index(lanes[lane].len() + 1) as u32)),
+                    2 | 3 => Some(Cell::Absent),
+                    4..=6 if !own.is_empty() => Some(Cell::Version(own[pick.index(own.len())])),
+                    _ => None,
                 }
-                if let Some(cell) = any_cell(lane, key, lanes[lane].len() as u32, &after[slot]) {
-                    story.observed.lanes[lane][key as usize] = cell;
+            };
+            for lane in 0..lanes.len() {
+                for key in 0..*keys {
+                    let slot = lane * 3 + key as usize;
+                    // What a read-back showed before this epoch can only be an earlier op's, or wrong.
+                    let cell = any_cell(lane, key, first[lane], &before[slot]);
+                    let known = |cell: &Cell| !matches!(cell, Cell::Version(seq) if *seq >= first[lane]);
+                    if let Some(cell) = cell.filter(known) {
+                        story.baseline.lanes[lane][key as usize] = cell;
+                    }
+                    if let Some(cell) = any_cell(lane, key, lanes[lane].len() as u32, &after[slot]) {
+                        story.observed.lanes[lane][key as usize] = cell;
+                    }
                 }
             }
-        }
-        story.observed.strangers = u64::from(strangers == 0);
-        story.truly_lost = None;
-        story
-    })
+            story.observed.strangers = u64::from(strangers == 0);
+            story.truly_lost = None;
+            story
+        },
+    )
 }
 
 /// Whether an op deletes what its key did not hold: the op before it on this key is a delete too, or there is none and

@@ -53,6 +53,8 @@ pub enum Lie {
     IgnoresPolicy,
     /// It does not end when it is told to.
     IgnoresTerm,
+    /// It keeps what it says, and cuts the end off its own file while it loads.
+    CutsItsFile,
 }
 
 /// Runs lying servers inside the trial's own thread.
@@ -284,7 +286,10 @@ impl Instance for Liar {
     }
 
     async fn files(&mut self) -> Result<Vec<DataFile>, EngineError> {
-        let bytes = self.state.borrow().log.len() as u64 * 64;
+        let mut bytes = self.state.borrow().log.len() as u64 * 64;
+        if self.lie == Lie::CutsItsFile && self.starts == 2 && self.exit.is_none() {
+            bytes -= 64;
+        }
         Ok(vec![DataFile { path: "appendonlydir/appendonly.aof.1.incr.aof".into(), bytes }])
     }
 

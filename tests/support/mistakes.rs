@@ -68,6 +68,14 @@ recovery = "5s"
 [[known]]
 when = { persistence = "rdb" }
 expect = "suffix"
+
+[gate]
+inconclusive = "warn"
+trials = 4
+unsupported = "10%"
+
+[report]
+columns = ["name", "verdict"]
 "#;
 
 /// A mistake: what it is, the line of [`SOUND`] that it spoils, what stands there instead, and whether a schema
@@ -136,6 +144,10 @@ pub const SAMPLES: &[Sample] = &[
     ("a suite without a case", "skip = { persistence = \"rdb\",", "skip = { suite = \"core\" }\n[[rule]]\nskip = { persistence = \"rdb\",", false),
     ("a fault that the engine cannot do", "engine = \"auto\"", "engine = \"process\"\n#FAULT", false),
     ("a storage that the engine has not", "engine = \"auto\"", "engine = \"process\"\n#STORAGE", false),
+    ("an unknown outcome", "inconclusive = \"warn\"", "inconclusive = \"wran\"", true),
+    ("an unknown key of [gate]", "trials = 4", "trails = 4", true),
+    ("a share that is none", "unsupported = \"10%\"", "unsupported = \"110%\"", true),
+    ("an unknown column", "columns = [\"name\", \"verdict\"]", "columns = [\"name\", \"verdikt\"]", true),
     ("no suite at all", "[[suite]]", "[suite]", true),
 ];
 

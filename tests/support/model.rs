@@ -75,7 +75,8 @@ impl Model {
             "XGROUP" => self.stream(&text(2)).last = Some("0-0".into()),
             "XADD" => self.stream(&text(1)).entries.push((text(2), words[4].clone())),
             "XREADGROUP" => {
-                let stream = self.stream(&text(7));
+                let name = words.iter().position(|word| word == b"STREAMS").unwrap() + 1;
+                let stream = self.stream(&text(name));
                 let Some(last) = stream.last.as_deref().map(number) else { return };
                 let Some((next, _)) = stream.entries.iter().find(|(id, _)| number(id) > last).cloned() else {
                     return;

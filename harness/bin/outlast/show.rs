@@ -17,6 +17,13 @@ pub fn render(run: &Path, columns: Vec<String>, allure: bool) -> ExitCode {
             report.run.report.columns = columns;
         }
         report.run.report.allure |= allure;
+        // A baseline that is gone by now must not keep a run from being read.
+        if let Some(baseline) = &report.run.gate.baseline
+            && let Err(error) = load(Path::new(baseline))
+        {
+            eprintln!("warning: the baseline: {error}");
+            report.run.gate.baseline = None;
+        }
     });
     match written {
         Ok(_) => print(&format!("{}\n", run.join("index.html").display())),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::time::Duration;
 
+use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, ImageInspect};
 use bollard::query_parameters::{
     CreateContainerOptions, CreateImageOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
@@ -12,7 +13,7 @@ use bollard::query_parameters::{
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::link::{ACT, ASK, describe, gone, limited, status};
-use super::{Docker, RUN_LABEL};
+use super::{Docker, Images, RUN_LABEL};
 use crate::engine::EngineError;
 use crate::record::Origin;
 use crate::server::Build;
@@ -88,15 +89,6 @@ impl Docker {
         let mut images = self.images.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         images.insert(build.name.clone(), image.clone());
         Ok(image)
-    }
-
-    /// The image of a server, as [`Docker::ensure_image`] found it.
-    pub(super) fn image_of(&self, build: &Build) -> Result<Image, EngineError> {
-        let images = self.images.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        images.get(&build.name).cloned().ok_or_else(|| EngineError::Unsupported {
-            reason: format!("no image was prepared for {}", build.name),
-            remedy: "see why when the run began".into(),
-        })
     }
 
     async fn fetch(&self, client: &bollard::Docker, reference: &str) -> Result<ImageInspect, EngineError> {
@@ -193,7 +185,8 @@ impl Docker {
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         gone(&action, client.remove_container(&id, Some(options))).await?;
         match answer {
-            Ok(Ok(output)) => Ok(parse_version(&output)),
+            // The code does not matter: a server that fails says no version.
+            Ok(Ok((_, output))) => Ok(parse_version(&output)),
             // 400 and 404 say that the program is not there.
             Ok(Err(error)) if matches!(status(&error), Some(400 | 404)) => Ok(None),
             Ok(Err(error)) => Err(EngineError::failed(action, describe(&error))),
@@ -202,16 +195,33 @@ impl Docker {
     }
 }
 
-async fn run_to_end(client: &bollard::Docker, id: &str) -> Result<String, bollard::errors::Error> {
+/// The image of a server, as [`Docker::ensure_image`] found it.
+pub(super) fn image_of(images: &Images, build: &Build) -> Result<Image, EngineError> {
+    let images = images.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    images.get(&build.name).cloned().ok_or_else(|| EngineError::Unsupported {
+        reason: format!("no image was prepared for {}", build.name),
+        remedy: "see why when the run began".into(),
+    })
+}
+
+/// Runs a container to its end: its exit code, and what it said.
+pub(super) async fn run_to_end(
+    client: &bollard::Docker,
+    id: &str,
+) -> Result<(i64, String), bollard::errors::Error> {
     client.start_container(id, None).await?;
     let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
-    // The code does not matter: a server that fails says no version.
-    let _ = client.wait_container(id, Some(options)).next().await;
+    let code = match client.wait_container(id, Some(options)).next().await {
+        Some(Ok(end)) => end.status_code,
+        // An exit code other than 0 is an error to the client, not to us.
+        Some(Err(Error::DockerContainerWaitError { code, .. })) => code,
+        Some(Err(error)) => return Err(error),
+        None => -1,
+    };
     let options = LogsOptionsBuilder::default().stdout(true).stderr(true).build();
-    client
-        .logs(id, Some(options))
-        .try_fold(String::new(), |text, line| async move { Ok(text + &line.to_string()) })
-        .await
+    let said = client.logs(id, Some(options));
+    let text = said.try_fold(String::new(), |text, line| async move { Ok(text + &line.to_string()) }).await?;
+    Ok((code, text))
 }
 
 /// Reads `Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=...`.

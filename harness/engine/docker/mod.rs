@@ -45,8 +45,11 @@ pub struct Docker {
     run: String,
     pull: Pull,
     link: Link,
-    images: Mutex<HashMap<String, Image>>,
+    images: Images,
 }
+
+/// Images that were prepared, by the name of their server.
+type Images = Arc<Mutex<HashMap<String, Image>>>;
 
 /// What is known of an engine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,7 +80,7 @@ impl Docker {
     /// [`EngineError::Unsupported`] when no engine answers within a few seconds.
     pub fn connect(run: &str, pull: Pull, starts: usize) -> Result<Self, EngineError> {
         let link = blocking(Link::find(starts))?;
-        Ok(Self { run: run.into(), pull, link, images: Mutex::default() })
+        Ok(Self { run: run.into(), pull, link, images: Images::default() })
     }
 
     /// The facts of the engine that [`Docker::connect`] would use; `None` when there is none. Costs
@@ -114,8 +117,8 @@ impl Engine for Docker {
     }
 
     async fn create(&self, blueprint: Blueprint) -> Result<Box<dyn Instance>, EngineError> {
-        let image = self.image_of(&blueprint.build)?;
-        let container = Container::create(self.link.clone(), &self.run, image, blueprint).await?;
+        let images = self.images.clone();
+        let container = Container::create(self.link.clone(), &self.run, images, blueprint).await?;
         Ok(Box::new(container))
     }
 }

@@ -11,6 +11,7 @@ use bollard::models::{
 
 use super::image::{Image, sanitize};
 use super::{EngineFacts, RUN_LABEL, TRIAL_LABEL};
+use crate::engine::tls::Secure;
 use crate::engine::{Blueprint, EngineError};
 use crate::matrix::{Launch, StorageKind};
 
@@ -40,6 +41,8 @@ pub(super) struct Place {
     pub(super) storage: StorageKind,
     /// TCP port of the server in its network; absent when a unix socket is enough.
     port: Option<u16>,
+    /// The listener with TLS, where the trial asked for one.
+    pub(super) secure: Option<Secure>,
     labels: HashMap<String, String>,
 }
 
@@ -50,12 +53,19 @@ impl Place {
         run: &str,
         blueprint: &Blueprint,
         free_port: Option<u16>,
+        secure: Option<Secure>,
         user: String,
     ) -> Result<Self, EngineError> {
         if blueprint.memory.is_some() && !facts.memory_limit {
             return Err(EngineError::Unsupported {
                 reason: format!("{} cannot limit the memory of a container", facts.description),
                 remedy: "enable the memory controller of cgroups for the engine".into(),
+            });
+        }
+        if blueprint.tls && secure.is_none() {
+            return Err(EngineError::Unsupported {
+                reason: "TLS needs an engine that shares this host's files and network".into(),
+                remedy: "use an engine on this host, or OUTLAST_ENGINE=process".into(),
             });
         }
         let storage = match blueprint.storage {
@@ -72,6 +82,7 @@ impl Place {
             user: if as_caller { user } else { "0:0".into() },
             storage,
             port: if facts.local { free_port } else { Some(PORT) },
+            secure,
             labels: HashMap::from([
                 (RUN_LABEL.into(), run.into()),
                 (TRIAL_LABEL.into(), blueprint.id.clone()),
@@ -100,21 +111,29 @@ impl Place {
         if self.storage == StorageKind::None { "/var/lib/outlast" } else { "/data" }
     }
 
+    /// Whether the server listens on TCP.
+    fn listens(&self) -> bool {
+        self.port.is_some() || self.secure.is_some()
+    }
+
     /// Where things are, as redis.conf lines; also the server's arguments when it gets no config file.
-    fn whereabouts(&self) -> Vec<(&'static str, String)> {
+    fn whereabouts(&self) -> Vec<(String, String)> {
         let mut lines = vec![
-            ("dir", self.data().to_owned()),
-            ("daemonize", "no".into()),
-            ("logfile", format!("{HOME}/{LOG}")),
-            ("port", self.port.unwrap_or(0).to_string()),
+            ("dir".to_owned(), self.data().to_owned()),
+            ("daemonize".to_owned(), "no".into()),
+            ("logfile".to_owned(), format!("{HOME}/{LOG}")),
+            ("port".to_owned(), self.port.unwrap_or(0).to_string()),
         ];
         if self.local {
             // The client is another user than root in the container.
-            lines.extend([("unixsocket", format!("{HOME}/{SOCKET}")), ("unixsocketperm", "777".into())]);
+            lines.push(("unixsocket".into(), format!("{HOME}/{SOCKET}")));
+            lines.push(("unixsocketperm".into(), "777".into()));
         }
-        if self.port.is_some() {
-            lines.push(("protected-mode", "no".into()));
-            lines.push(("bind", if self.local { "127.0.0.1" } else { "0.0.0.0" }.into()));
+        let secure = self.secure.iter().flat_map(|secure| secure.lines(HOME));
+        lines.extend(secure.map(|line| (line.name, line.value)));
+        if self.listens() {
+            lines.push(("protected-mode".into(), "no".into()));
+            lines.push(("bind".into(), if self.local { "127.0.0.1" } else { "0.0.0.0" }.into()));
         }
         lines
     }
@@ -122,7 +141,7 @@ impl Place {
     /// The config file: the blueprint's directives, then where things are. The last word counts.
     pub(super) fn config(&self, blueprint: &Blueprint) -> String {
         let mut text = String::new();
-        let directives = blueprint.directives.iter().map(|line| (line.name.as_str(), line.value.clone()));
+        let directives = blueprint.directives.iter().map(|line| (line.name.clone(), line.value.clone()));
         for (name, value) in directives.chain(self.whereabouts()) {
             let _ = writeln!(text, "{name} {value}");
         }
@@ -152,7 +171,8 @@ impl Place {
         match self.storage {
             StorageKind::Bind => binds.push(format!("{}:{}", folder.join(BOUND_DATA).display(), self.data())),
             StorageKind::Volume => binds.push(format!("{}:{}", self.name, self.data())),
-            StorageKind::Anonymous | StorageKind::None => {}
+            // A disk is bound like any folder of the host, and comes here as one.
+            StorageKind::Anonymous | StorageKind::None | StorageKind::Disk => {}
         }
         let published = (!self.local).then(|| {
             // The engine chooses the host's port, anew at every start.
@@ -164,7 +184,7 @@ impl Place {
             binds: Some(binds),
             port_bindings: published,
             // A replica on this host reaches the port without the 100 ms that a bridge costs.
-            network_mode: (self.local && self.port.is_some()).then(|| "host".into()),
+            network_mode: (self.local && self.listens()).then(|| "host".into()),
             // The server's own log is a file; the engine's copy costs a start and is read only for
             // what a server says before it opens that file.
             log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
@@ -191,7 +211,7 @@ impl Place {
             user: Some(self.user.clone()),
             // The engine makes the folder if the image has none.
             working_dir: Some(self.data().into()),
-            network_disabled: (self.local && self.port.is_none()).then_some(true),
+            network_disabled: (self.local && !self.listens()).then_some(true),
             exposed_ports: (!self.local).then(|| vec![format!("{PORT}/tcp")]),
             volumes: (self.storage == StorageKind::Anonymous).then(|| vec![self.data().into()]),
             labels: Some(self.labels()),
@@ -221,12 +241,13 @@ mod tests {
             launch,
             memory: None,
             tcp: false,
+            tls: false,
         }
     }
 
     fn place(local: bool, blueprint: &Blueprint) -> Place {
         let facts = EngineFacts { local, memory_limit: true, ..EngineFacts::default() };
-        Place::choose(&facts, "r", blueprint, None, "1000:1000".into()).unwrap()
+        Place::choose(&facts, "r", blueprint, None, None, "1000:1000".into()).unwrap()
     }
 
     #[test]

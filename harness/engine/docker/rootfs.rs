@@ -1,5 +1,5 @@
-//! The smallest file system in which a binary of this host runs: itself, the libraries that the
-//! loader finds for it, the loader, and a shell.
+//! The smallest file system in which a binary of this host runs: itself, its check tools, the
+//! libraries that the loader finds for it, the loader, and a shell.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,8 @@ use crate::server::Build;
 /// Where libraries lie in the image. One folder for all, named by `LD_LIBRARY_PATH`, because every
 /// distribution builds its loader with default folders of its own.
 pub(super) const LIBRARIES: &str = "/usr/local/lib/outlast";
+/// The server's tools, in place of the last word of its name.
+const TOOLS: [&str; 2] = ["check-aof", "check-rdb"];
 /// Limit of asking the loader.
 const LDD: Duration = Duration::from_secs(20);
 
@@ -52,7 +54,7 @@ impl RootFs {
     /// Hash of names and contents.
     pub(super) fn digest(&self) -> String {
         // Part of the hash: it changes when the layout of images does.
-        let mut hasher = blake3::Hasher::new_derive_key("outlast local image 2");
+        let mut hasher = blake3::Hasher::new_derive_key("outlast local image 3");
         for (path, bytes) in &self.files {
             hasher.update(path.as_bytes());
             hasher.update(&[0]);
@@ -68,6 +70,16 @@ impl RootFs {
         append(&mut tar, "tmp", 0o1777, tar::EntryType::Directory, &[])?;
         for (path, bytes) in &self.files {
             append(&mut tar, path, 0o755, tar::EntryType::Regular, bytes)?;
+        }
+        // One program under several names decides by its own name what it is.
+        for tool in TOOLS {
+            let path = format!("usr/local/bin/{}", self.server.replace("server", tool));
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(tar::EntryType::Symlink);
+            header.set_mode(0o777);
+            header.set_size(0);
+            header.set_mtime(0);
+            tar.append_link(&mut header, path, &self.server)?;
         }
         tar.into_inner()
     }

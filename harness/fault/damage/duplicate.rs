@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Place, Target, Victim, resp, target_and_place};
+use super::{Place, Target, Victim, target_and_place};
 use crate::contract::Damage;
 use crate::fault::{Scene, Step, Trouble, Verb};
 
@@ -11,7 +11,7 @@ const BYTES: usize = 32;
 
 pub(in crate::fault) const VERB: Verb = Verb {
     word: "duplicate",
-    usage: "duplicate aof|base|manifest|rdb head|middle|tail",
+    usage: "duplicate aof|base|manifest|rdb head|middle|tail|multi",
     about: "Writes a command of a dead server's AOF twice; in another file, a line or a few bytes.",
     parse: |args| {
         let (target, place) = target_and_place(args)?;
@@ -28,9 +28,8 @@ struct Duplicate {
 impl Step for Duplicate {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         let mut victim = Victim::find(scene, self.target).await?;
-        let commands = resp::commands(&victim.bytes);
-        let part = match commands.get(self.place.of(commands.len())) {
-            Some(command) => command.clone(),
+        let part = match victim.command(self.place)? {
+            Some(command) => command,
             None if self.target == Target::Manifest => {
                 let text = String::from_utf8_lossy(&victim.bytes).into_owned();
                 let lines: Vec<_> = text.split_inclusive('\n').collect();

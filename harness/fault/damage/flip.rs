@@ -8,7 +8,7 @@ use crate::fault::{Scene, Step, Trouble, Verb};
 
 pub(in crate::fault) const VERB: Verb = Verb {
     word: "flip",
-    usage: "flip aof|base|manifest|rdb head|middle|tail",
+    usage: "flip aof|base|manifest|rdb head|middle|tail|multi",
     about: "Flips one bit of a dead server's file: in an AOF, within a value.",
     parse: |args| {
         let (target, place) = target_and_place(args)?;

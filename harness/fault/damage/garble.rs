@@ -9,7 +9,7 @@ use crate::workload::mix;
 
 pub(in crate::fault) const VERB: Verb = Verb {
     word: "garble",
-    usage: "garble aof|base|manifest|rdb head|middle|tail SIZE",
+    usage: "garble aof|base|manifest|rdb head|middle|tail|multi SIZE",
     about: "Overwrites SIZE bytes of a dead server's file with random ones.",
     parse: |args| {
         let [file, place, size] = args else {
@@ -35,10 +35,10 @@ struct Garble {
 impl Step for Garble {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         let mut victim = Victim::find(scene, self.target).await?;
-        let size = self.bytes.min(victim.bytes.len());
-        let start = self.place.of(victim.bytes.len() - size + 1);
+        let stretch = victim.stretch(self.place, self.bytes)?;
+        let (start, size) = (stretch.start, stretch.len());
         let seed = scene.plan.seed;
-        for (number, byte) in (0..).zip(&mut victim.bytes[start..start + size]) {
+        for (number, byte) in (0..).zip(&mut victim.bytes[stretch]) {
             *byte = mix(seed, u16::MAX - 3, number) as u8;
         }
         victim.save(scene, &format!("{size} random bytes from byte {start} on"), Damage::Elsewhere).await

@@ -8,7 +8,7 @@ use crate::fault::{Mistake, Scene, Step, Trouble, Verb};
 
 pub(in crate::fault) const VERB: Verb = Verb {
     word: "lengthen",
-    usage: "lengthen head|middle|tail",
+    usage: "lengthen head|middle|tail|multi",
     about: "Makes the length of a value in a dead server's AOF wrong by one.",
     parse: |args| match args {
         [place] => Ok(Box::new(Lengthen { place: Place::parse(place)? })),
@@ -24,11 +24,10 @@ struct Lengthen {
 impl Step for Lengthen {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         let mut victim = Victim::find(scene, Target::Aof).await?;
-        let commands = resp::commands(&victim.bytes);
-        let Some(command) = commands.get(self.place.of(commands.len())) else {
+        let Some(command) = victim.command(self.place)? else {
             return Err(Trouble::NoPressure(format!("{} holds no command", victim.path)));
         };
-        let words = resp::words(&victim.bytes, command);
+        let words = resp::words(&victim.bytes, &command);
         let Some(word) = words.last() else {
             return Err(Trouble::NoPressure(format!("{} holds no words", victim.path)));
         };

@@ -1,6 +1,8 @@
 //! What can happen to the files of a dead server, one file per verb. All of them say where: which file, and which place
 //! in it.
 
+use std::ops::Range;
+
 use super::{Mistake, Scene, Trouble, choice};
 use crate::contract::Damage;
 use crate::workload::mix;
@@ -62,15 +64,18 @@ pub enum Place {
     Middle,
     /// In the last command, or the last bytes.
     Tail,
+    /// In a command between MULTI and EXEC, half-way among those.
+    Multi,
 }
 
-const PLACES: &[&str] = &["head", "middle", "tail"];
+const PLACES: &[&str] = &["head", "middle", "tail", "multi"];
 
 impl Place {
     fn parse(word: &str) -> Result<Self, Mistake> {
         Ok(match choice(&[word], PLACES, false)? {
             "head" => Self::Head,
             "middle" => Self::Middle,
+            "multi" => Self::Multi,
             _ => Self::Tail,
         })
     }
@@ -79,7 +84,7 @@ impl Place {
     fn of(self, count: usize) -> usize {
         match self {
             Self::Head => 0,
-            Self::Middle => count / 2,
+            Self::Middle | Self::Multi => count / 2,
             Self::Tail => count.saturating_sub(1),
         }
     }
@@ -100,24 +105,43 @@ impl Victim {
         Ok(Self { target, path, bytes })
     }
 
-    /// The range of the word that a person would call the value, in the command at `place`; in a file of another form
-    /// `size` bytes there.
-    fn range(&self, place: Place, size: usize) -> Result<std::ops::Range<usize>, Trouble> {
-        if matches!(self.target, Target::Aof | Target::Base) {
-            let commands = resp::commands(&self.bytes);
-            if let Some(command) = commands.get(place.of(commands.len())) {
-                let words = resp::words(&self.bytes, command);
-                if let Some(longest) = words.into_iter().max_by_key(|word| word.len()) {
-                    return Ok(longest);
-                }
+    /// The command at a place; `None` in a file without commands.
+    fn command(&self, place: Place) -> Result<Option<Range<usize>>, Trouble> {
+        let mut commands = resp::commands(&self.bytes);
+        if place == Place::Multi {
+            commands = resp::blocks(&self.bytes, &commands).into_iter().flatten().collect();
+            if commands.is_empty() {
+                return Err(Trouble::NoPressure(format!("{} holds no whole MULTI block", self.path)));
             }
         }
-        let size = size.min(self.bytes.len());
+        Ok(commands.get(place.of(commands.len())).cloned())
+    }
+
+    /// `size` bytes at a place, or as many as there are.
+    fn stretch(&self, place: Place, size: usize) -> Result<Range<usize>, Trouble> {
+        let length = self.bytes.len();
+        let size = size.min(length);
         if size == 0 {
             return Err(Trouble::NoPressure(format!("{} is empty", self.path)));
         }
-        let start = place.of(self.bytes.len() - size + 1);
+        let command = if place == Place::Multi { self.command(place)? } else { None };
+        let start = command.map_or_else(
+            || place.of(length - size + 1),
+            |command| usize::midpoint(command.start, command.end).min(length - size),
+        );
         Ok(start..start + size)
+    }
+
+    /// The range of the word that a person would call the value, in the command at `place`; in a file of another form
+    /// `size` bytes there.
+    fn range(&self, place: Place, size: usize) -> Result<Range<usize>, Trouble> {
+        if matches!(self.target, Target::Aof | Target::Base)
+            && let Some(command) = self.command(place)?
+            && let Some(longest) = resp::words(&self.bytes, &command).into_iter().max_by_key(Range::len)
+        {
+            return Ok(longest);
+        }
+        self.stretch(place, size)
     }
 
     /// Writes it back, and tells what kind of damage it is.

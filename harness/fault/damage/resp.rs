@@ -20,6 +20,26 @@ pub fn commands(bytes: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
+/// What stands between MULTI and EXEC, for every whole block that holds anything.
+pub fn blocks(bytes: &[u8], commands: &[Range<usize>]) -> Vec<Vec<Range<usize>>> {
+    let is = |command: &Range<usize>, word: &[u8]| {
+        let words = words(bytes, command);
+        words.len() == 1 && bytes[words[0].clone()].eq_ignore_ascii_case(word)
+    };
+    let mut found = Vec::new();
+    let mut open = None;
+    for command in commands {
+        if is(command, b"MULTI") {
+            open = Some(Vec::new());
+        } else if is(command, b"EXEC") {
+            found.extend(open.take().filter(|block: &Vec<_>| !block.is_empty()));
+        } else if let Some(block) = &mut open {
+            block.push(command.clone());
+        }
+    }
+    found
+}
+
 /// Commands that end beyond `keep`, a torn one included.
 pub fn beyond(bytes: &[u8], keep: usize) -> u64 {
     let commands = commands(bytes);
@@ -90,5 +110,17 @@ mod tests {
         assert_eq!(beyond(torn, torn.len() - 1), 1);
         let value = words(&file, &commands(&file)[4])[2].clone();
         assert_eq!(&file[value], b"\r\n*1");
+    }
+
+    #[test]
+    fn a_block_is_what_stands_between_multi_and_exec() {
+        let one = |word: &str| format!("*1\r\n${}\r\n{word}\r\n", word.len());
+        let file = ["PING", "MULTI", "a", "b", "EXEC", "c", "multi", "exec", "MULTI", "d"].map(one).concat();
+        let bytes = file.as_bytes();
+        let blocks = blocks(bytes, &commands(bytes));
+        // An empty block and one that was never closed are none.
+        assert_eq!(blocks.len(), 1);
+        let inside: Vec<_> = blocks[0].iter().map(|at| &file[at.clone()]).collect();
+        assert_eq!(inside, [one("a"), one("b")]);
     }
 }

@@ -8,8 +8,8 @@ use crate::fault::{Mistake, Scene, Step, Trouble, Verb};
 
 pub(in crate::fault) const VERB: Verb = Verb {
     word: "truncate",
-    usage: "truncate aof|base|manifest|rdb SIZE|middle|boundary",
-    about: "Cuts SIZE bytes off the end of a dead server's file, or all from half-way on, or whole commands only.",
+    usage: "truncate aof|base|manifest|rdb SIZE|middle|boundary|multi|multi-boundary",
+    about: "Cuts SIZE bytes off the end of a dead server's file, all from half-way on, whole commands only, or all from within the last MULTI block on.",
     parse: |args| {
         let [file, cut] = args else {
             return Err(Mistake::new("", "a file and a size are needed", super::TARGETS));
@@ -18,11 +18,13 @@ pub(in crate::fault) const VERB: Verb = Verb {
         let cut = match *cut {
             "middle" => Cut::Middle,
             "boundary" => Cut::Boundary,
+            "multi" => Cut::Multi,
+            "multi-boundary" => Cut::MultiBoundary,
             size => Cut::Bytes(crate::matrix::value::size(size).map_err(|_| {
                 Mistake::new(
                     size,
                     format!("`{size}` is no size, such as 64B or 4KiB"),
-                    &["middle", "boundary"],
+                    &["middle", "boundary", "multi", "multi-boundary"],
                 )
             })? as usize),
         };
@@ -36,6 +38,10 @@ enum Cut {
     Middle,
     /// The last three whole commands, to the byte.
     Boundary,
+    /// All from within a command of the last MULTI block on.
+    Multi,
+    /// All from after the first command of the last MULTI block on.
+    MultiBoundary,
 }
 
 /// Commands that [`Cut::Boundary`] takes off.
@@ -62,6 +68,17 @@ impl Step for Truncate {
             Cut::Boundary => {
                 let commands = resp::commands(&victim.bytes);
                 commands.len().checked_sub(COMMANDS).map(|first| commands[first].start)
+            }
+            Cut::Multi | Cut::MultiBoundary => {
+                let commands = resp::commands(&victim.bytes);
+                let Some(block) = resp::blocks(&victim.bytes, &commands).pop() else {
+                    return Err(Trouble::NoPressure(format!("{} holds no whole MULTI block", victim.path)));
+                };
+                let inside = block.get(Place::Middle.of(block.len()));
+                match self.cut {
+                    Cut::Multi => inside.map(|command| usize::midpoint(command.start, command.end)),
+                    _ => block.first().map(|command| command.end),
+                }
             }
         };
         let Some(keep) = keep.filter(|keep| *keep > 0) else {

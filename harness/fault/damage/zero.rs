@@ -8,7 +8,7 @@ use crate::fault::{Mistake, Scene, Step, Trouble, Verb};
 
 pub(in crate::fault) const VERB: Verb = Verb {
     word: "zero",
-    usage: "zero aof|base|manifest|rdb head|middle|tail|after SIZE",
+    usage: "zero aof|base|manifest|rdb head|middle|tail|multi|after SIZE",
     about: "Overwrites SIZE bytes of a dead server's file with zeros; `after` appends them to its end.",
     parse: |args| {
         let [file, place, size] = args else {
@@ -42,9 +42,9 @@ impl Step for Zero {
         if length < self.bytes {
             return Err(Trouble::NoPressure(format!("{} holds only {length} bytes", victim.path)));
         }
-        let start = place.of(length - self.bytes + 1);
-        victim.bytes[start..start + self.bytes].fill(0);
-        let what = format!("{} bytes zeroed from byte {start} on", self.bytes);
+        let stretch = victim.stretch(place, self.bytes)?;
+        let what = format!("{} bytes zeroed from byte {} on", stretch.len(), stretch.start);
+        victim.bytes[stretch].fill(0);
         victim.save(scene, &what, Damage::Elsewhere).await
     }
 }

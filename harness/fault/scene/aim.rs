@@ -82,6 +82,7 @@ impl Scene {
     pub async fn killed_by(
         &mut self,
         words: &str,
+        death: Death,
         killing: impl Future<Output = Option<Instant>>,
     ) -> Result<bool, Trouble> {
         let (struck, settled_us) = looking(self.look(), killing).await;
@@ -90,7 +91,7 @@ impl Scene {
         self.draft.met_phase = self.draft.phase.map(super::Phase::word);
         let fault_us = struck.saturating_duration_since(self.began).as_micros();
         let acked = self.driver.as_ref().map_or(0, |driver| driver.acked());
-        self.mark(words, Death::Kill, u64::try_from(fault_us).unwrap_or(u64::MAX), acked);
+        self.mark(words, death, u64::try_from(fault_us).unwrap_or(u64::MAX), acked);
         self.kill().await?;
         Ok(true)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::contract::{Damage, Death};
+use crate::contract::{Damage, Death, PowerCut};
 use crate::engine::{DataFile, Exit};
 use crate::fault::control::Control;
 use crate::fault::storm::Ended;
@@ -81,20 +81,28 @@ pub struct Draft {
     pub config: BTreeMap<String, String>,
     /// Acknowledgements up to here are in a completed snapshot.
     pub saved_until_us: Option<u64>,
+    /// Snapshots that ended: when that was seen, and up to when they hold everything.
+    pub saves: Vec<(u64, u64)>,
     /// The last snapshot failed.
     pub save_failed: bool,
     /// Starts that were refused before somebody mended the files.
     pub refusals: u32,
+    /// A refused start was only tried again.
+    pub retried: bool,
     /// A check tool was told to mend the files.
     pub repaired: bool,
     /// Another server was put in the dead one's place.
     pub switched_server: bool,
+    /// A replica was put in the dead one's place.
+    pub promoted: bool,
     /// A backup was put back: when it was begun, and up to when its snapshot holds everything.
     pub restored: Option<(u64, Option<u64>)>,
     /// When the server last said that no fsync was in flight: what it had acknowledged by then is written.
     pub settled_us: Option<u64>,
     /// The server was told to end and did not, so that it had to be killed.
     pub outlived: bool,
+    /// The power was cut.
+    pub power_cut: Option<PowerCut>,
     /// Why it may refuse to end.
     pub excuse: Option<&'static str>,
     /// The fault itself keeps writes away: that none is near it is no lack of pressure.

@@ -2,8 +2,9 @@
 
 use super::{EXIT_LIMIT, Scene};
 use crate::contract::Death;
-use crate::engine::{Exit, Restart, Signal};
+use crate::engine::{Address, Exit, Restart, Signal};
 use crate::fault::Trouble;
+use crate::workload::Safe;
 
 impl Scene {
     /// SIGKILL, and everything that comes after it.
@@ -30,6 +31,23 @@ impl Scene {
             Some(exit) => Ok(Exit { forced: true, ..exit }),
             None => Err(Trouble::Lab("the server outlives SIGKILL".into())),
         }
+    }
+
+    /// The attached server takes the place of the dead one, which is removed; where the new one is reached.
+    pub async fn take_replicas_place(&mut self) -> Result<Address, Trouble> {
+        let Some(mut other) = self.attached.pop() else {
+            return Err(Trouble::Lab("there is no replica to promote; use `replica following` first".into()));
+        };
+        if self.is_up() {
+            return Err(Trouble::Lab("`promote` needs a dead server; use `kill` first".into()));
+        }
+        // One that was frozen reads what had reached it, and then the end of the connection.
+        other.signal(Signal::Resume).await?;
+        std::mem::swap(&mut self.instance, &mut other);
+        other.remove().await?;
+        self.draft.promoted = true;
+        self.ledger.put_to_test = Safe::OnReplica;
+        Ok(self.instance.address())
     }
 
     /// From now on a supervisor starts the server again.
@@ -60,6 +78,6 @@ impl Scene {
 fn was_told(death: Death) -> bool {
     match death {
         Death::Term | Death::Shutdown | Death::ShutdownSave | Death::ShutdownNosave => true,
-        Death::Stop | Death::Kill => false,
+        Death::Stop | Death::Kill | Death::PowerCut => false,
     }
 }

@@ -12,6 +12,9 @@ use crate::plan::Plan;
 /// The directive that makes a user: one of the few that stand in a file more than once, line by line.
 const USER: &str = "user";
 
+/// What a server says that knows the directives of TLS and was built without it.
+const NO_TLS: &str = "Failed finding TLS support";
+
 impl Scene {
     /// Looks at the dead server's files, once per start.
     pub async fn before_start(&mut self) -> Result<(), Trouble> {
@@ -27,9 +30,18 @@ impl Scene {
         self.instance.start().await?;
         self.recover().await?;
         match self.recovery.take() {
-            Some(Recovery::Ready { .. }) => self.check_needs().await,
+            Some(Recovery::Ready { .. }) => {
+                // What the first start makes is explored on its own; everything else begins with it on the disk.
+                if let Some(drive) = &self.drive {
+                    drive.sync_all();
+                }
+                self.check_needs().await
+            }
             other => {
                 let log = self.instance.log_tail(3).await.join(" | ");
+                if self.plan.workload.tls && log.contains(NO_TLS) {
+                    return Err(without_tls(&self.plan));
+                }
                 Err(Trouble::Lab(format!(
                     "the server did not start on an empty folder: {other:?}; log: {log}"
                 )))
@@ -146,6 +158,14 @@ pub(super) fn login_lines(login: &Login) -> [Directive; 2] {
         line("default on nopass resetkeys resetchannels -@all +ping +auth +hello".into()),
         line(format!("{} on >{} ~* &* +@all", login.name, login.password)),
     ]
+}
+
+/// The trial's writers cannot connect as they are told to.
+pub(super) fn without_tls(plan: &Plan) -> Trouble {
+    Trouble::Unsupported {
+        reason: format!("{} {} was built without TLS", plan.build.product, plan.build.version),
+        remedy: "use a build with TLS, such as an official image".into(),
+    }
 }
 
 pub(super) fn knows(plan: &Plan, directive: &str) -> Result<(), Trouble> {

@@ -71,7 +71,12 @@ impl Scene {
     }
 
     async fn drive(&mut self, spec: &Workload, lanes: std::ops::Range<u16>) -> Result<Driver, Trouble> {
-        Driver::start(&self.instance.address(), spec, self.began, &mut self.ledger, lanes)
+        let address = match spec.tls {
+            true => self.instance.secure_address(),
+            false => Some(self.instance.address()),
+        };
+        let address = address.ok_or_else(|| Trouble::Lab("the server has no listener with TLS".into()))?;
+        Driver::start(&address, spec, self.began, &mut self.ledger, lanes)
             .await
             .map_err(|error| Trouble::Lab(format!("failed to connect the writers: {error}")))
     }

@@ -99,7 +99,10 @@ pub fn highlights<'a>(report: &'a Report, findings: &[Finding<'_>]) -> Vec<Highl
 
 /// What the gate holds against the run.
 fn gate(report: &Report) -> Option<Highlight<'_>> {
+    // What the verdicts say already is not said twice.
+    let said = ["broken", "errored", "inconclusive", "interrupted"];
     let held = report.gate.checks.iter().filter(|check| check.outcome != Outcome::Passed);
+    let held = held.filter(|check| !said.contains(&check.rule.as_str()));
     let words: Vec<_> = held.map(|check| format!("{}: {}", check.outcome.as_str(), check.message)).collect();
     let label = if words.iter().any(|text| text.starts_with("failed")) {
         "The gate stays shut"

@@ -39,13 +39,6 @@ impl Process {
     }
 }
 
-pub(super) fn free_port() -> Result<u16, EngineError> {
-    std::net::TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| EngineError::failed("find a free port", error))
-}
-
 /// Where the socket's path is too long for a socket's name, an open folder is its short name.
 pub(super) fn hold_if_long(folder: &Path) -> Result<Option<OwnedFd>, EngineError> {
     if folder.join(SOCKET).as_os_str().len() < SOCKET_PATH_BYTES {

@@ -2,6 +2,7 @@
 
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -14,10 +15,13 @@ use super::exit::{was_forced, whole_seconds};
 use super::host::{inside, list, make_folder, read_tail};
 use super::{Container, SETTLE};
 use crate::engine::docker::archive;
+use crate::engine::docker::image::image_of;
 use crate::engine::docker::link::{ACT, describe, limited};
 use crate::engine::docker::place::{HOME, LOG, SOCKET};
+use crate::engine::tls::Secure;
 use crate::engine::{Address, DataFile, EngineError, Exit, Instance, Killer, Restart, Signal, Volume};
 use crate::matrix::Directive;
+use crate::server::Build;
 
 #[async_trait(?Send)]
 impl Instance for Container {
@@ -58,6 +62,8 @@ impl Instance for Container {
                 self.paused = true;
                 Ok(())
             }
+            // As SIGCONT does to a process that runs.
+            Signal::Resume if !self.paused => Ok(()),
             Signal::Resume => {
                 limited(&action("unpause"), ACT, self.client.unpause_container(&self.id)).await?;
                 self.paused = false;
@@ -143,6 +149,10 @@ impl Instance for Container {
         self.place.port_here()
     }
 
+    fn secure_address(&self) -> Option<Address> {
+        self.place.secure.as_ref().map(Secure::address)
+    }
+
     fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(|process| process.pid.as_raw_nonzero().get().unsigned_abs())
     }
@@ -183,6 +193,31 @@ impl Instance for Container {
                 .map_err(|error| EngineError::failed(format!("write {}", path.display()), error));
         }
         archive::upload(&self.client, &self.id, self.place.data(), path, bytes).await
+    }
+
+    async fn remove_file(&mut self, path: &str) -> Result<(), EngineError> {
+        inside(path)?;
+        let Some(folder) = self.data_here() else {
+            return Err(EngineError::Unsupported {
+                reason: format!("an engine's archives cannot remove {path}"),
+                remedy: "use the storage `bind` on an engine of this host, or OUTLAST_ENGINE=process".into(),
+            });
+        };
+        let path = folder.join(path);
+        std::fs::remove_file(&path)
+            .map_err(|error| EngineError::failed(format!("remove {}", path.display()), error))
+    }
+
+    async fn replace_build(&mut self, build: Arc<Build>) -> Result<(), EngineError> {
+        self.outlived_by_data()?;
+        let image = image_of(&self.images, &build)?;
+        self.take_away().await?;
+        (self.image, self.blueprint.build) = (image, build);
+        self.make_from_image().await
+    }
+
+    async fn check_tool(&mut self, tool: &str, arguments: &[&str]) -> Result<(bool, String), EngineError> {
+        self.run_tool(tool, arguments).await
     }
 
     fn data_folder(&self) -> Option<PathBuf> {

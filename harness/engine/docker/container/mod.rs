@@ -4,6 +4,7 @@ mod exit;
 mod host;
 mod instance;
 mod supervised;
+mod tool;
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -19,12 +20,14 @@ use futures_util::{StreamExt, TryStreamExt};
 use rustix::process::{Signal as Posix, pidfd_send_signal};
 
 use self::exit::{exit_of, exit_of_code};
-use self::host::{Process, free_port, hold_if_long, make_folder};
+use self::host::{Process, hold_if_long, make_folder};
+use super::Images;
 use super::archive;
-use super::image::Image;
+use super::image::{Image, image_of};
 use super::link::{ACT, ASK, Link, describe, gone, is_taken, limited, status};
 use super::place::{BOUND_DATA, CONFIG, HOME, Place};
-use crate::engine::{Blueprint, EngineError, Exit, Instance};
+use crate::engine::tls::Secure;
+use crate::engine::{Blueprint, EngineError, Exit, Instance, port};
 use crate::matrix::StorageKind;
 
 /// How long after a death the engine may still say that the container runs.
@@ -36,6 +39,7 @@ const SEEN: Duration = Duration::from_secs(1);
 pub(super) struct Container {
     link: Link,
     client: bollard::Docker,
+    images: Images,
     image: Image,
     blueprint: Blueprint,
     place: Place,
@@ -54,18 +58,24 @@ impl Container {
     pub(super) async fn create(
         link: Link,
         run: &str,
-        image: Image,
+        images: Images,
         blueprint: Blueprint,
     ) -> Result<Self, EngineError> {
+        let image = image_of(&images, &blueprint.build)?;
         let folder = std::path::absolute(&blueprint.folder)
             .map_err(|error| EngineError::failed(format!("find {}", blueprint.folder.display()), error))?;
-        let port = (blueprint.tcp && link.facts.local).then(free_port).transpose()?;
+        let port = (blueprint.tcp && link.facts.local).then(port::free).transpose()?;
+        let secure = match blueprint.tls && link.facts.local {
+            true => Some(Secure::prepare(&folder, port::free()?)?),
+            false => None,
+        };
         let user = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-        let place = Place::choose(&link.facts, run, &blueprint, port, user)?;
+        let place = Place::choose(&link.facts, run, &blueprint, port, secure, user)?;
         let mut container = Self {
             client: link.client()?,
             folder_handle: link.facts.local.then(|| hold_if_long(&folder)).transpose()?.flatten(),
             link,
+            images,
             image,
             blueprint,
             place,
@@ -111,6 +121,11 @@ impl Container {
         if self.link.facts.local {
             self.write_config_here()?;
         }
+        self.make_from_image().await
+    }
+
+    /// Creates the container; a config file on this host stays as it is.
+    async fn make_from_image(&mut self) -> Result<(), EngineError> {
         let action = format!("create container {}", self.place.name);
         let create = || {
             let options = CreateContainerOptionsBuilder::default().name(&self.place.name).build();
@@ -153,6 +168,17 @@ impl Container {
         let path = format!("{}/{CONFIG}", &HOME[1..]);
         let config = self.place.config(&self.blueprint);
         archive::upload(&self.client, &self.id, "/", &path, config.as_bytes()).await
+    }
+
+    /// Makes sure that the data outlives its container.
+    fn outlived_by_data(&self) -> Result<(), EngineError> {
+        match self.place.storage {
+            StorageKind::Bind | StorageKind::Volume | StorageKind::Disk => Ok(()),
+            StorageKind::Anonymous | StorageKind::None => Err(EngineError::Unsupported {
+                reason: "the data goes with its container, and no other one can have it".into(),
+                remedy: "use the storage `bind` or `volume`".into(),
+            }),
+        }
     }
 
     /// Folder of this host that is the data directory, where there is one.

@@ -9,8 +9,11 @@ use bollard::query_parameters::EventsOptionsBuilder;
 use futures_util::StreamExt;
 
 use super::exit::exit_of_code;
-use super::{ACT, ASK, Container, describe, limited};
+use super::{ACT, ASK, Container, SETTLE, describe, limited};
 use crate::engine::{EngineError, Exit, Restart};
+
+/// Between two looks at a container that is down.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What a container under a restart policy has to remember.
 #[derive(Default)]
@@ -44,15 +47,20 @@ impl Container {
 
     /// How the life that was last looked at has ended, whether or not another one has begun.
     pub(super) async fn end_of_life(&mut self, limit: Duration) -> Result<Option<Exit>, EngineError> {
+        let Some(supervised) = &self.supervised else { return Ok(None) };
+        match &self.process {
+            None => Ok(supervised.last),
+            // A starting server is looked at every few milliseconds: that is no question for the engine.
+            Some(process) if limit.is_zero() && !process.is_gone() => Ok(None),
+            Some(_) if limit.is_zero() => self.next_death(SETTLE).await,
+            Some(_) => self.next_death(limit).await,
+        }
+    }
+
+    /// The first death that is not known yet, as soon as the engine tells of it.
+    async fn next_death(&mut self, limit: Duration) -> Result<Option<Exit>, EngineError> {
         let action = format!("see the end of container {}", self.place.name);
         let Some(supervised) = &mut self.supervised else { return Ok(None) };
-        if self.process.is_none() {
-            return Ok(supervised.last);
-        }
-        // No event can come in no time: whether a start is refused shows in the engine's trying again and again.
-        if limit.is_zero() {
-            return Ok(None);
-        }
         let since = format!("{}.{:09}", supervised.seen / 1_000_000_000, supervised.seen % 1_000_000_000);
         let filters =
             HashMap::from([("container", vec![self.id.clone()]), ("event", vec!["die".to_owned()])]);
@@ -78,7 +86,8 @@ impl Container {
         Ok(supervised.last)
     }
 
-    /// Waits until the engine has started the container again.
+    /// Waits until the engine has started the container again. A server that refuses may be gone, and started once
+    /// more, before anybody could look at it: then this start has ended already, and its end is known.
     pub(super) async fn started_again(&mut self) -> Result<(), EngineError> {
         let until = Instant::now() + ACT;
         loop {
@@ -89,11 +98,13 @@ impl Container {
                     return Ok(());
                 }
             }
+            if self.next_death(LOOK).await?.is_some() {
+                return Ok(());
+            }
             if Instant::now() > until {
                 let action = format!("see container {} started again", self.place.name);
                 return Err(EngineError::failed(action, format!("it was down for {ACT:?}")));
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }

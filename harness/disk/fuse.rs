@@ -1,0 +1,521 @@
+//! The disk as the kernel sees it: a FUSE file system over a [`State`].
+//!
+//! Pages are cached by the kernel for reading; every write comes here before `write()` returns, because what is
+//! recorded has to be what the server did, not what the kernel made of it later.
+
+use std::ffi::OsStr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use fuser::{
+    AccessFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
+    LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty,
+    ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+};
+
+use super::content::PAGE;
+use super::ills::Call;
+use super::op::{Ino, Op, Place, ROOT};
+use super::state::{Meta, Shared, State};
+
+/// Only the kernel changes the tree, so that what it knows stays true.
+const TTL: Duration = Duration::from_secs(3600);
+/// Blocks that the disk says it has, where no capacity is set.
+const BLOCKS: u64 = 1 << 28;
+
+pub struct Fs(pub Arc<Shared>);
+
+/// Why a call fails.
+type Refusal = Errno;
+
+impl Fs {
+    /// Does something that changes the tree, unless the power is gone or the disk fails in it.
+    fn change<T>(
+        &self,
+        call: Call,
+        act: impl FnOnce(&mut State, &Shared, u64) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let asked_us = self.0.now_us();
+        let mut state = self.0.lock();
+        if state.cut.is_some() {
+            return Err(Errno::EIO);
+        }
+        if let Some(failure) = state.ills.meet(call) {
+            state.seen.failures += 1;
+            return Err(failure.error.errno());
+        }
+        act(&mut state, &self.0, asked_us)
+    }
+
+    fn attributes(state: &State, ino: Ino) -> Option<FileAttr> {
+        let folder = state.replay.now.folders.contains_key(&ino);
+        let size = match state.replay.now.files.get(&ino) {
+            Some(content) => content.len(),
+            None if folder => PAGE as u64,
+            None => return None,
+        };
+        let meta = state.meta.get(&ino).copied().unwrap_or_else(|| Meta::of(folder));
+        Some(FileAttr {
+            ino: INodeNo(ino),
+            size,
+            blocks: size.div_ceil(512),
+            atime: meta.mtime,
+            mtime: meta.mtime,
+            ctime: meta.mtime,
+            crtime: meta.mtime,
+            kind: if folder { FileType::Directory } else { FileType::RegularFile },
+            perm: meta.mode,
+            nlink: if folder { 2 } else { names_of(state, ino) },
+            uid: meta.uid,
+            gid: meta.gid,
+            rdev: 0,
+            blksize: PAGE as u32,
+            flags: 0,
+        })
+    }
+
+    fn fsync_file(&self, ino: Ino, is_folder: bool, reply: ReplyEmpty) {
+        let asked_us = self.0.now_us();
+        let (covers, time, failure) = {
+            let mut state = self.0.lock();
+            if state.cut.is_some() {
+                return reply.error(Errno::EIO);
+            }
+            let failure = state.ills.meet(if is_folder { Call::FsyncDir } else { Call::Fsync });
+            let dirty = if is_folder { 0 } else { state.dirty(ino) };
+            (state.replay.played, state.ills.fsync_time(dirty), failure)
+        };
+        let shared = self.0.clone();
+        let finish = move || {
+            if !time.is_zero() && !shared.wait(time) {
+                return reply.error(Errno::EIO);
+            }
+            let mut state = shared.lock();
+            if state.cut.is_some() {
+                return reply.error(Errno::EIO);
+            }
+            if let Some(failure) = failure {
+                state.seen.failures += 1;
+                if !is_folder {
+                    shared.perform(
+                        &mut state,
+                        asked_us,
+                        Op::FsyncFailed { ino, covers, clean: failure.clean },
+                    );
+                }
+                return reply.error(failure.error.errno());
+            }
+            if !state.ills.lying {
+                let op = if is_folder { Op::FsyncDir { ino, covers } } else { Op::Fsync { ino, covers } };
+                shared.perform(&mut state, asked_us, op);
+            }
+            if !is_folder {
+                state.seen.fsyncs += 1;
+                let took_us = shared.now_us() - asked_us;
+                state.seen.longest_fsync_us = state.seen.longest_fsync_us.max(took_us);
+            }
+            // The answer leaves before the power can go: what a server was told has happened.
+            reply.ok();
+        };
+        // A slow fsync must not keep one of the few threads that answer everything else.
+        if time.is_zero() { finish() } else { drop(std::thread::spawn(finish)) }
+    }
+}
+
+impl Meta {
+    fn of(folder: bool) -> Self {
+        Self {
+            mode: if folder { 0o755 } else { 0o644 },
+            uid: rustix::process::getuid().as_raw(),
+            gid: rustix::process::getgid().as_raw(),
+            mtime: SystemTime::now(),
+        }
+    }
+
+    fn new(request: &Request, mode: u32) -> Self {
+        Self {
+            mode: (mode & 0o7777) as u16,
+            uid: request.uid(),
+            gid: request.gid(),
+            mtime: SystemTime::now(),
+        }
+    }
+}
+
+fn names_of(state: &State, ino: Ino) -> u32 {
+    let folders = &state.replay.now.folders;
+    folders.values().flat_map(|entries| entries.values()).filter(|at| **at == ino).count() as u32
+}
+
+/// A name that the log can hold.
+fn text(name: &OsStr) -> Result<&str, Refusal> {
+    name.to_str().ok_or(Errno::EILSEQ)
+}
+
+fn place(parent: INodeNo, name: &OsStr) -> Result<Place, Refusal> {
+    Ok((parent.0, text(name)?.to_owned()))
+}
+
+impl Filesystem for Fs {
+    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let state = self.0.lock();
+        let found = text(name).ok().and_then(|name| state.replay.now.entry(parent.0, name));
+        match found.and_then(|ino| Self::attributes(&state, ino)) {
+            Some(attributes) => reply.entry(&TTL, &attributes, Generation(0)),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn getattr(&self, _request: &Request, ino: INodeNo, _handle: Option<FileHandle>, reply: ReplyAttr) {
+        match Self::attributes(&self.0.lock(), ino.0) {
+            Some(attributes) => reply.attr(&TTL, &attributes),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn setattr(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        _atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        _handle: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<fuser::BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let ino = ino.0;
+        if let Some(len) = size {
+            let cut = self.change(Call::Truncate, |state, shared, asked_us| {
+                let content = state.replay.now.files.get(&ino).ok_or(Errno::ENOENT)?;
+                let more = len.saturating_sub(content.len());
+                if state.ills.capacity.is_some_and(|capacity| state.used() + more > capacity) {
+                    return Err(Errno::ENOSPC);
+                }
+                shared.perform(state, asked_us, Op::Truncate { ino, len });
+                Ok(())
+            });
+            if let Err(refusal) = cut {
+                return reply.error(refusal);
+            }
+        }
+        let mut state = self.0.lock();
+        let Some(attributes) = Self::attributes(&state, ino) else { return reply.error(Errno::ENOENT) };
+        let meta = Meta {
+            mode: mode.map_or(attributes.perm, |mode| (mode & 0o7777) as u16),
+            uid: uid.unwrap_or(attributes.uid),
+            gid: gid.unwrap_or(attributes.gid),
+            mtime: match mtime {
+                Some(TimeOrNow::SpecificTime(time)) => time,
+                Some(TimeOrNow::Now) => SystemTime::now(),
+                None if size.is_some() => SystemTime::now(),
+                None => attributes.mtime,
+            },
+        };
+        state.meta.insert(ino, meta);
+        match Self::attributes(&state, ino) {
+            Some(attributes) => reply.attr(&TTL, &attributes),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn mkdir(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        reply: ReplyEntry,
+    ) {
+        let made = place(parent, name).and_then(|at| {
+            self.change(Call::Mkdir, |state, shared, asked_us| {
+                let ino = state.next;
+                state.next += 1;
+                state.meta.insert(ino, Meta::new(request, mode & !umask));
+                shared.perform(state, asked_us, Op::Mkdir { at, ino });
+                Self::attributes(state, ino).ok_or(Errno::EIO)
+            })
+        });
+        match made {
+            Ok(attributes) => reply.entry(&TTL, &attributes, Generation(0)),
+            Err(refusal) => reply.error(refusal),
+        }
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        _flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let made = place(parent, name).and_then(|at| {
+            self.change(Call::Create, |state, shared, asked_us| {
+                let ino = state.next;
+                state.next += 1;
+                state.meta.insert(ino, Meta::new(request, mode & !umask));
+                *state.opens.entry(ino).or_default() += 1;
+                shared.perform(state, asked_us, Op::Create { at, ino });
+                Self::attributes(state, ino).ok_or(Errno::EIO)
+            })
+        });
+        match made {
+            Ok(attributes) => reply.created(
+                &TTL,
+                &attributes,
+                Generation(0),
+                FileHandle(0),
+                FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH,
+            ),
+            Err(refusal) => reply.error(refusal),
+        }
+    }
+
+    fn open(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        *self.0.lock().opens.entry(ino.0).or_default() += 1;
+        reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH);
+    }
+
+    fn release(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        _flags: OpenFlags,
+        _owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        let mut state = self.0.lock();
+        if let Some(count) = state.opens.get_mut(&ino.0) {
+            *count = count.saturating_sub(1);
+        }
+        state.drop_if_gone(ino.0);
+        reply.ok();
+    }
+
+    fn read(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let state = self.0.lock();
+        match state.replay.now.files.get(&ino.0) {
+            Some(content) => reply.data(&content.read(offset, size as usize)),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn write(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        data: &[u8],
+        _write_flags: WriteFlags,
+        _flags: OpenFlags,
+        _owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let delay = self.0.lock().ills.write_delay;
+        if delay.is_some_and(|delay| !self.0.wait(delay)) {
+            return reply.error(Errno::EIO);
+        }
+        let written = self.change(Call::Write, |state, shared, asked_us| {
+            let content = state.replay.now.files.get(&ino.0).ok_or(Errno::ENOENT)?;
+            let mut take = data.len();
+            if let Some(capacity) = state.ills.capacity {
+                let inside = content.len().saturating_sub(offset).min(data.len() as u64);
+                let room = capacity.saturating_sub(state.used());
+                take = take.min((inside + room) as usize);
+                if take == 0 && !data.is_empty() {
+                    state.seen.failures += 1;
+                    return Err(Errno::ENOSPC);
+                }
+            }
+            state.seen.writes += 1;
+            state.seen.bytes += take as u64;
+            shared.perform(state, asked_us, Op::Write { ino: ino.0, offset, data: data[..take].into() });
+            if let Some(meta) = state.meta.get_mut(&ino.0) {
+                meta.mtime = SystemTime::now();
+            }
+            Ok(take as u32)
+        });
+        match written {
+            Ok(size) => reply.written(size),
+            Err(refusal) => reply.error(refusal),
+        }
+    }
+
+    fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let done = place(parent, name).and_then(|at| {
+            self.change(Call::Unlink, |state, shared, asked_us| {
+                let ino = state.replay.now.entry(at.0, &at.1).ok_or(Errno::ENOENT)?;
+                shared.perform(state, asked_us, Op::Unlink { at });
+                state.drop_if_gone(ino);
+                Ok(())
+            })
+        });
+        answer(done, reply);
+    }
+
+    fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let done = place(parent, name).and_then(|at| {
+            self.change(Call::Unlink, |state, shared, asked_us| {
+                let ino = state.replay.now.entry(at.0, &at.1).ok_or(Errno::ENOENT)?;
+                let entries = state.replay.now.folders.get(&ino).ok_or(Errno::ENOTDIR)?;
+                if !entries.is_empty() {
+                    return Err(Errno::ENOTEMPTY);
+                }
+                shared.perform(state, asked_us, Op::Rmdir { at });
+                Ok(())
+            })
+        });
+        answer(done, reply);
+    }
+
+    fn rename(
+        &self,
+        _request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        new_parent: INodeNo,
+        new_name: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let done = place(parent, name).and_then(|from| Ok((from, place(new_parent, new_name)?)));
+        let done = done.and_then(|(from, to)| {
+            if !flags.is_empty() {
+                return Err(Errno::EINVAL);
+            }
+            self.change(Call::Rename, |state, shared, asked_us| {
+                state.replay.now.entry(from.0, &from.1).ok_or(Errno::ENOENT)?;
+                let replaced = state.replay.now.entry(to.0, &to.1);
+                let in_the_way = replaced.and_then(|ino| state.replay.now.folders.get(&ino));
+                if in_the_way.is_some_and(|entries| !entries.is_empty()) {
+                    return Err(Errno::ENOTEMPTY);
+                }
+                shared.perform(state, asked_us, Op::Rename { from, to });
+                if let Some(ino) = replaced {
+                    state.drop_if_gone(ino);
+                }
+                Ok(())
+            })
+        });
+        answer(done, reply);
+    }
+
+    fn link(&self, _request: &Request, ino: INodeNo, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let made = place(parent, name).and_then(|at| {
+            self.change(Call::Create, |state, shared, asked_us| {
+                shared.perform(state, asked_us, Op::Link { at, ino: ino.0 });
+                Self::attributes(state, ino.0).ok_or(Errno::EIO)
+            })
+        });
+        match made {
+            Ok(attributes) => reply.entry(&TTL, &attributes, Generation(0)),
+            Err(refusal) => reply.error(refusal),
+        }
+    }
+
+    fn fsync(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.fsync_file(ino.0, false, reply);
+    }
+
+    fn fsyncdir(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.fsync_file(ino.0, true, reply);
+    }
+
+    fn readdir(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectory,
+    ) {
+        let state = self.0.lock();
+        let Some(entries) = state.replay.now.folders.get(&ino.0) else { return reply.error(Errno::ENOTDIR) };
+        let own = [(".", ino.0), ("..", ROOT)];
+        let all = own.into_iter().chain(entries.iter().map(|(name, &ino)| (name.as_str(), ino)));
+        for (number, (name, ino)) in (1..).zip(all).skip(offset as usize) {
+            let folder = state.replay.now.folders.contains_key(&ino);
+            let kind = if folder { FileType::Directory } else { FileType::RegularFile };
+            if reply.add(INodeNo(ino), number, kind, name) {
+                break;
+            }
+        }
+        reply.ok();
+    }
+
+    fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        let state = self.0.lock();
+        let unit = PAGE as u64;
+        let (blocks, free) = match state.ills.capacity {
+            Some(capacity) => (capacity / unit, capacity.saturating_sub(state.used()) / unit),
+            None => (BLOCKS, BLOCKS.saturating_sub(state.used() / unit)),
+        };
+        let files = state.replay.now.files.len() as u64;
+        reply.statfs(blocks, free, free, files + (1 << 20), 1 << 20, PAGE as u32, 255, PAGE as u32);
+    }
+
+    /// Not offered: the kernel does not ask again.
+    fn access(&self, _request: &Request, _ino: INodeNo, _mask: AccessFlags, reply: ReplyEmpty) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn flush(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn getxattr(&self, _request: &Request, _ino: INodeNo, _name: &OsStr, _size: u32, reply: ReplyXattr) {
+        reply.error(Errno::ENOSYS);
+    }
+}
+
+fn answer(done: Result<(), Refusal>, reply: ReplyEmpty) {
+    match done {
+        Ok(()) => reply.ok(),
+        Err(refusal) => reply.error(refusal),
+    }
+}

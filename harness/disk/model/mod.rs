@@ -1,0 +1,89 @@
+//! What a power cut may leave: one file per model. Pure.
+//!
+//! A model says which trees a moment may leave behind, as numbered variants: the same moment and number give the same
+//! tree, byte for byte. See docs/power-loss.md for the rules and their sources.
+
+mod fsync_only;
+mod journal;
+mod posix_random;
+mod process_kill;
+mod strict_posix;
+
+use super::replay::Replay;
+use super::tree::Tree;
+
+/// What may be lost in a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Model {
+    /// Nothing that was written: the control.
+    ProcessKill,
+    /// Everything that no fsync covers; names in the order of a journal, up to its last commit.
+    FsyncOnly,
+    /// Names up to any point of the journal; of unsynced bytes none, all, or a part from the front.
+    Journal,
+    /// Everything that POSIX does not promise: also a name whose folder was not synced.
+    StrictPosix,
+    /// Any part of what POSIX does not promise.
+    PosixRandom,
+}
+
+/// Whether a breach under a model is the server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// It is.
+    Accuses,
+    /// Only where a real file system confirms it, or nowhere: a breach is a warning.
+    Warns,
+}
+
+impl Model {
+    /// Every model.
+    pub const ALL: [Self; 5] =
+        [Self::ProcessKill, Self::FsyncOnly, Self::Journal, Self::StrictPosix, Self::PosixRandom];
+
+    /// The word for it in scripts and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ProcessKill => "process-kill",
+            Self::FsyncOnly => "fsync-only",
+            Self::Journal => "journal",
+            Self::StrictPosix => "strict-posix",
+            Self::PosixRandom => "posix-random",
+        }
+    }
+
+    /// The model of this name.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|model| model.as_str() == word)
+    }
+
+    /// Whether a breach under it is the server's.
+    pub fn weight(self) -> Weight {
+        match self {
+            Self::ProcessKill | Self::FsyncOnly => Weight::Accuses,
+            Self::Journal | Self::StrictPosix | Self::PosixRandom => Weight::Warns,
+        }
+    }
+
+    /// How many variants a moment has.
+    pub fn variants(self, replay: &Replay) -> u32 {
+        match self {
+            Self::ProcessKill | Self::FsyncOnly => 1,
+            Self::Journal => journal::variants(replay),
+            Self::StrictPosix => strict_posix::variants(replay),
+            Self::PosixRandom => posix_random::variants(replay),
+        }
+    }
+
+    /// What a cut at the moment to which the log was played leaves. A `variant` beyond the last one is taken for the
+    /// first.
+    pub fn tree(self, replay: &Replay, variant: u32) -> Tree {
+        match self {
+            Self::ProcessKill => process_kill::tree(replay),
+            Self::FsyncOnly => fsync_only::tree(replay),
+            Self::Journal => journal::tree(replay, variant),
+            Self::StrictPosix => strict_posix::tree(replay, variant),
+            Self::PosixRandom => posix_random::tree(replay, variant),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! A disk in its place: mounted, cut off, taken away.
+
+use std::fs;
+use std::io;
+use std::os::linux::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
+use rustix::mount::{UnmountFlags, unmount};
+
+use super::fuse::Fs;
+use super::ills::Ills;
+use super::model::Model;
+use super::op::{Op, Rec};
+use super::replay::Replay;
+use super::state::{Cut, Seen, Shared, Trap};
+use super::tree::Tree;
+
+/// Threads that answer a disk's kernel.
+const THREADS: usize = 4;
+/// Longest wait for the kernel to let go of a disk.
+const END_LIMIT: Duration = Duration::from_secs(10);
+/// Where the kernel lists what FUSE serves.
+const CONNECTIONS: &str = "/sys/fs/fuse/connections";
+
+/// Why there is no disk.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// This machine does not allow it.
+    #[error("{reason}; {remedy}")]
+    Unsupported {
+        /// What is missing.
+        reason: String,
+        /// What the user can do.
+        remedy: String,
+    },
+    /// Something failed.
+    #[error("failed to {action}: {cause}")]
+    Failed {
+        /// What was tried.
+        action: String,
+        /// What came back.
+        cause: io::Error,
+    },
+}
+
+/// A mounted disk that knows what of it is durable. It is unmounted when it is dropped.
+pub struct Disk {
+    shared: Arc<Shared>,
+    point: PathBuf,
+    session: Option<BackgroundSession>,
+}
+
+impl Disk {
+    /// Mounts a tree, all of which is durable, over an existing folder. `began` is the start of the trial.
+    pub fn mount(point: &Path, tree: Tree, record: bool, began: Instant) -> Result<Self, DiskError> {
+        if !Path::new("/dev/fuse").exists() {
+            return Err(DiskError::Unsupported {
+                reason: "this machine has no /dev/fuse".into(),
+                remedy:
+                    "load the kernel module fuse, or give the container --device /dev/fuse and CAP_SYS_ADMIN"
+                        .into(),
+            });
+        }
+        let shared = Shared::new(tree, record, began);
+        let mut config = Config::default();
+        config.mount_options = vec![
+            MountOption::FSName("outlast".into()),
+            MountOption::DefaultPermissions,
+            MountOption::NoAtime,
+        ];
+        config.acl = if rustix::process::geteuid().is_root() { SessionACL::All } else { SessionACL::Owner };
+        config.n_threads = Some(THREADS);
+        let session = Session::new(Fs(shared.clone()), point, &config).and_then(Session::spawn);
+        let session = session.map_err(|cause| match cause.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound => DiskError::Unsupported {
+                reason: format!("a disk of its own cannot be mounted: {cause}"),
+                remedy: "run as root, or install fusermount3 (package fuse3)".into(),
+            },
+            _ => DiskError::Failed { action: format!("mount a disk at {}", point.display()), cause },
+        })?;
+        Ok(Self { shared, point: point.to_owned(), session: Some(session) })
+    }
+
+    /// Where it is mounted.
+    pub fn point(&self) -> &Path {
+        &self.point
+    }
+
+    /// Makes everything durable that was written so far, as `syncfs` does.
+    pub fn sync_all(&self) {
+        let mut state = self.shared.lock();
+        if state.cut.is_none() {
+            let now = self.shared.now_us();
+            self.shared.perform(&mut state, now, Op::SyncAll);
+        }
+    }
+
+    /// The file system's journal is committed for somebody else's sake, as a neighbour's fsync does.
+    pub fn commit(&self) {
+        let mut state = self.shared.lock();
+        if state.cut.is_none() {
+            let now = self.shared.now_us();
+            self.shared.perform(&mut state, now, Op::Commit);
+        }
+    }
+
+    /// Cuts the power: from now on every change fails, and nobody waits for the disk any more.
+    pub fn cut(&self) -> Cut {
+        self.shared.cut_now(&mut self.shared.lock())
+    }
+
+    /// When the power was cut, where it was.
+    pub fn was_cut(&self) -> Option<Cut> {
+        self.shared.lock().cut
+    }
+
+    /// Cuts the power at an operation to come.
+    pub fn set_trap(&self, trap: Trap) {
+        self.shared.lock().trap = Some(trap);
+    }
+
+    /// Changes what is wrong with it.
+    pub fn sicken(&self, change: impl FnOnce(&mut Ills)) {
+        change(&mut self.shared.lock().ills);
+    }
+
+    /// What is wrong with it.
+    pub fn ills(&self) -> Ills {
+        self.shared.lock().ills.clone()
+    }
+
+    /// Bytes in it.
+    pub fn used(&self) -> u64 {
+        self.shared.lock().used()
+    }
+
+    /// When a child of the server began whose file is or was lately there.
+    pub fn child_from_us(&self) -> Option<u64> {
+        let state = self.shared.lock();
+        let at_us = state.cut.map_or_else(|| self.shared.now_us(), |cut| cut.at_us);
+        state.children.from_us(at_us)
+    }
+
+    /// What it has seen.
+    pub fn seen(&self) -> Seen {
+        self.shared.lock().seen
+    }
+
+    /// What was durable, and what was not, at this moment or when the power was cut.
+    pub fn replay(&self) -> Replay {
+        self.shared.lock().replay.clone()
+    }
+
+    /// What a power cut leaves under a model.
+    pub fn left_by(&self, model: Model, variant: u32) -> Tree {
+        model.tree(&self.shared.lock().replay, variant)
+    }
+
+    /// The tree that was mounted, and every operation since, where they are recorded.
+    pub fn log(&self) -> (Tree, Vec<Rec>) {
+        let state = self.shared.lock();
+        (state.base.clone(), state.log.clone().unwrap_or_default())
+    }
+
+    /// Takes it away; whoever still uses it gets errors. Never waits for a process that does.
+    pub fn unmount(mut self) -> Result<(), DiskError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), DiskError> {
+        let Some(session) = self.session.take() else { return Ok(()) };
+        self.shared.cut_now(&mut self.shared.lock());
+        let minor = fs::symlink_metadata(&self.point).map(|meta| rustix::fs::minor(meta.st_dev()));
+        let detached = detach(&self.point);
+        // A process that still holds a file keeps the connection alive: it is ended here, or not at all.
+        if let Ok(minor) = minor {
+            abort(minor);
+        }
+        let (tell, ended) = mpsc::channel();
+        std::thread::spawn(move || tell.send(session.umount_and_join()));
+        let outcome = detached.and(match ended.recv_timeout(END_LIMIT) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(io::Error::other(format!("a process still holds it after {END_LIMIT:?}"))),
+        });
+        outcome.map_err(|cause| DiskError::Failed {
+            action: format!("unmount the disk at {}", self.point.display()),
+            cause,
+        })
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// Takes a mount out of the tree of names, whoever uses it.
+fn detach(point: &Path) -> io::Result<()> {
+    match unmount(point, UnmountFlags::DETACH) {
+        Ok(()) | Err(rustix::io::Errno::INVAL) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Ends a FUSE connection, where the kernel shows them.
+fn abort(minor: u32) {
+    let _ = fs::write(format!("{CONNECTIONS}/{minor}/abort"), "1");
+}
+
+/// Takes away every mount below a folder, whoever mounted it: what a dead run leaves.
+pub fn unmount_below(folder: &Path) {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(PathBuf::from);
+    let mut points: Vec<_> = points.filter(|point| point.starts_with(folder)).collect();
+    // The innermost first.
+    points.sort_by_key(|point| std::cmp::Reverse(point.components().count()));
+    for point in points {
+        let _ = detach(&point);
+    }
+}

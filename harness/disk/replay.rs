@@ -1,0 +1,250 @@
+//! A log played up to one moment: what the server saw, what was durable, and what was neither here nor there. Pure.
+//!
+//! Durability is kept in the two ways in which file systems keep it. *By journal*: changes of names, and lengths set by
+//! truncation, become durable in order, all up to a commit, and any fsync that has something to make durable commits.
+//! *By folder*: an entry becomes durable with the fsync of its own folder and of nothing else, which is all that POSIX
+//! says. Bytes become durable with the fsync of their file in both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::content::Content;
+use super::op::{Ino, Op, Place, Rec};
+use super::tree::{self, Folders, Tree};
+
+/// A change of entries that is not durable yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameChange {
+    /// Number of its operation.
+    pub index: usize,
+    /// What stands at each place afterwards.
+    pub entries: Vec<(Place, Option<Ino>)>,
+    /// A folder that it made.
+    pub folder: Option<Ino>,
+}
+
+impl NameChange {
+    /// Makes it.
+    pub fn apply(&self, folders: &mut Folders) {
+        for (at, ino) in &self.entries {
+            tree::set(folders, at, *ino);
+        }
+        if let Some(ino) = self.folder {
+            folders.entry(ino).or_default();
+        }
+    }
+}
+
+/// A change of bytes or length that is not durable yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Bytes at an offset.
+    Write(u64, Arc<[u8]>),
+    /// A length.
+    Truncate(u64),
+}
+
+impl Change {
+    /// Makes it.
+    pub fn apply(&self, content: &mut Content) {
+        match self {
+            Self::Write(offset, data) => content.write(*offset, data),
+            Self::Truncate(len) => content.truncate(*len),
+        }
+    }
+}
+
+/// What is durable of a file, and what is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileState {
+    /// As of its last fsync.
+    pub synced: Content,
+    /// Since then, in order, with the number of the operation.
+    pub pending: Vec<(usize, Change)>,
+}
+
+/// A log, played up to one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// What the server sees.
+    pub now: Tree,
+    /// Every file that may still be found, by its number.
+    pub files: BTreeMap<Ino, FileState>,
+    /// Entries, by journal: as of the last commit.
+    pub committed: Folders,
+    /// Operations before this number are committed.
+    pub committed_to: usize,
+    /// Changes of entries since then.
+    pub uncommitted: Vec<NameChange>,
+    /// Entries, by folder.
+    pub by_folder: Folders,
+    /// Changes of entries whose folder has not been made durable since.
+    pub unsynced_names: Vec<NameChange>,
+    /// How many operations were played.
+    pub played: usize,
+}
+
+impl Replay {
+    /// Begins with a tree all of which is durable.
+    pub fn from_durable(tree: Tree) -> Self {
+        let files = tree.files.iter().map(|(&ino, content)| {
+            let synced = content.clone();
+            (ino, FileState { synced, pending: Vec::new() })
+        });
+        Self {
+            files: files.collect(),
+            committed: tree.folders.clone(),
+            by_folder: tree.folders.clone(),
+            now: tree,
+            ..Self::default()
+        }
+    }
+
+    /// Plays the next operation.
+    pub fn play(&mut self, op: &Op) {
+        let index = self.played;
+        self.played += 1;
+        match op {
+            Op::Write { ino, offset, data } => {
+                let change = Change::Write(*offset, data.clone());
+                self.files.entry(*ino).or_default().pending.push((index, change));
+            }
+            Op::Truncate { ino, len } => {
+                self.files.entry(*ino).or_default().pending.push((index, Change::Truncate(*len)));
+            }
+            Op::Fsync { ino, covers } => self.fsync(*ino, *covers),
+            Op::FsyncFailed { ino, covers, clean } => {
+                if *clean && let Some(file) = self.files.get_mut(ino) {
+                    // What was set by truncation is not in pages.
+                    file.pending.retain(|(at, change)| at >= covers || matches!(change, Change::Truncate(_)));
+                }
+            }
+            Op::FsyncDir { ino, covers } => self.fsync_folder(*ino, *covers),
+            Op::Commit => self.commit(index),
+            Op::SyncAll => self.sync_all(),
+            _ => {}
+        }
+        if op.changes_names() {
+            let entries = tree::entries(&self.now.folders, op);
+            let folder = if let Op::Mkdir { ino, .. } = op { Some(*ino) } else { None };
+            if let Op::Create { ino, .. } = op {
+                self.files.entry(*ino).or_default();
+            }
+            let change = NameChange { index, entries, folder };
+            self.uncommitted.push(change.clone());
+            self.unsynced_names.push(change);
+        }
+        self.now.apply(op);
+    }
+
+    /// Plays operations of a log.
+    pub fn play_all<'a>(&mut self, log: impl IntoIterator<Item = &'a Rec>) {
+        for rec in log {
+            self.play(&rec.op);
+        }
+    }
+
+    /// The bytes of a file that are durable for certain: those of its last fsync, in the length that a committed
+    /// truncation gave it.
+    pub fn durable_content(&self, ino: Ino) -> Content {
+        let Some(file) = self.files.get(&ino) else { return Content::default() };
+        let mut content = file.synced.clone();
+        for (index, change) in &file.pending {
+            if matches!(change, Change::Truncate(_)) && *index < self.committed_to {
+                change.apply(&mut content);
+            }
+        }
+        content
+    }
+
+    /// A tree of these entries whose files hold what `content` says.
+    pub fn tree(&self, folders: Folders, mut content: impl FnMut(Ino) -> Content) -> Tree {
+        let mut found = BTreeSet::new();
+        for entries in folders.values() {
+            found.extend(entries.values().filter(|ino| !folders.contains_key(ino)));
+        }
+        let files = found.into_iter().map(|ino| (ino, content(ino))).collect();
+        Tree { folders, files }
+    }
+
+    /// Files with changes that are not durable.
+    pub fn unsynced_files(&self) -> impl Iterator<Item = (Ino, &FileState)> {
+        self.files.iter().filter(|(_, file)| !file.pending.is_empty()).map(|(&ino, file)| (ino, file))
+    }
+
+    fn fsync(&mut self, ino: Ino, covers: usize) {
+        let Some(file) = self.files.get_mut(&ino) else { return };
+        let late = file.pending.iter().position(|(index, _)| *index >= covers).unwrap_or(file.pending.len());
+        let mut grew = false;
+        for (_, change) in file.pending.drain(..late) {
+            let before = file.synced.len();
+            change.apply(&mut file.synced);
+            grew |= file.synced.len() != before;
+        }
+        // A file that is new or has another length is in the journal; bytes that were written over are not.
+        let is_new = self.uncommitted.iter().any(|change| {
+            change.index < covers && change.entries.iter().any(|(_, entry)| *entry == Some(ino))
+        });
+        if grew || is_new {
+            self.commit(covers);
+        }
+    }
+
+    fn fsync_folder(&mut self, ino: Ino, covers: usize) {
+        self.unsynced_names.retain_mut(|change| {
+            if change.index >= covers {
+                return true;
+            }
+            change.entries.retain(|(at, entry)| {
+                let concerned = at.0 == ino;
+                if concerned {
+                    tree::set(&mut self.by_folder, at, *entry);
+                }
+                !concerned
+            });
+            if let Some(folder) = change.folder {
+                self.by_folder.entry(folder).or_default();
+            }
+            !change.entries.is_empty()
+        });
+        self.commit(covers);
+    }
+
+    fn commit(&mut self, covers: usize) {
+        self.committed_to = self.committed_to.max(covers);
+        let committed_to = self.committed_to;
+        self.uncommitted.retain(|change| {
+            let late = change.index >= committed_to;
+            if !late {
+                change.apply(&mut self.committed);
+            }
+            late
+        });
+        self.forget();
+    }
+
+    fn sync_all(&mut self) {
+        for file in self.files.values_mut() {
+            for (_, change) in file.pending.drain(..) {
+                change.apply(&mut file.synced);
+            }
+        }
+        for change in self.unsynced_names.drain(..) {
+            change.apply(&mut self.by_folder);
+        }
+        let all = self.played;
+        self.commit(all);
+    }
+
+    /// Lets go of files that no crash can bring back.
+    fn forget(&mut self) {
+        let mut found: BTreeSet<Ino> = self.now.files.keys().copied().collect();
+        for folders in [&self.committed, &self.by_folder] {
+            found.extend(folders.values().flat_map(BTreeMap::values));
+        }
+        for change in self.uncommitted.iter().chain(&self.unsynced_names) {
+            found.extend(change.entries.iter().filter_map(|(_, entry)| *entry));
+        }
+        self.files.retain(|ino, _| found.contains(ino));
+    }
+}

@@ -1,0 +1,214 @@
+//! What a mounted disk knows: the tree, what of it is durable, the log, and what is wrong with it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::content::Content;
+use super::ills::Ills;
+use super::op::{Children, Ino, Op, Rec};
+use super::replay::Replay;
+use super::tree::Tree;
+use crate::glob;
+
+/// The moment of a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Operations before it.
+    pub index: usize,
+    /// When, in microseconds since the trial began.
+    pub at_us: u64,
+}
+
+/// What a disk has seen since it was mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// Writes.
+    pub writes: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Fsyncs of files that ended well.
+    pub fsyncs: u64,
+    /// The longest of them, in microseconds.
+    pub longest_fsync_us: u64,
+    /// Calls that failed because of its ills.
+    pub failures: u64,
+}
+
+/// Cuts the power at an operation.
+pub struct Trap {
+    /// The operation's word.
+    pub word: String,
+    /// The name of the file that it is about: a pattern.
+    pub pattern: String,
+    /// Which one, from 1.
+    pub left: u32,
+    /// What else is to be done at once.
+    pub spring: Box<dyn FnOnce() + Send>,
+}
+
+/// Modes and times: what stat answers beside the length.
+#[derive(Debug, Clone, Copy)]
+pub struct Meta {
+    pub mode: u16,
+    pub uid: u32,
+    pub gid: u32,
+    pub mtime: SystemTime,
+}
+
+pub struct State {
+    pub replay: Replay,
+    /// Every operation since the mount, where they are recorded.
+    pub log: Option<Vec<Rec>>,
+    pub ills: Ills,
+    pub seen: Seen,
+    pub children: Children,
+    pub cut: Option<Cut>,
+    pub trap: Option<Trap>,
+    pub meta: HashMap<Ino, Meta>,
+    pub opens: HashMap<Ino, u32>,
+    /// The newest name of each file.
+    pub names: HashMap<Ino, String>,
+    pub next: Ino,
+    /// The tree that was mounted: what the log begins with.
+    pub base: Tree,
+}
+
+/// A state that FUSE's threads and the trial share.
+pub struct Shared {
+    state: Mutex<State>,
+    /// Rings when the power is cut: whoever waits for a slow disk waits no longer.
+    cut: Condvar,
+    began: Instant,
+}
+
+impl Shared {
+    pub fn new(tree: Tree, record: bool, began: Instant) -> Arc<Self> {
+        let next = tree.next_ino();
+        let names = tree
+            .folders
+            .values()
+            .flat_map(|entries| entries.iter().map(|(name, &ino)| (ino, name.clone())))
+            .collect();
+        let state = State {
+            base: tree.clone(),
+            replay: Replay::from_durable(tree),
+            log: record.then(Vec::new),
+            ills: Ills::default(),
+            seen: Seen::default(),
+            children: Children::default(),
+            cut: None,
+            trap: None,
+            meta: HashMap::new(),
+            opens: HashMap::new(),
+            names,
+            next,
+        };
+        Arc::new(Self { state: Mutex::new(state), cut: Condvar::new(), began })
+    }
+
+    /// A state whose holder panicked is still what the disk knows.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn now_us(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Lets an operation take effect, unless the power is gone.
+    pub fn perform(&self, state: &mut State, asked_us: u64, op: Op) {
+        let done_us = self.now_us();
+        state.replay.play(&op);
+        let name = name_of(state, &op);
+        state.children.note(&op, done_us);
+        let is_trapped = state.trap.as_mut().is_some_and(|trap| {
+            let hit = trap.word == op.word() && name.is_some_and(|name| glob::matches(&trap.pattern, &name));
+            trap.left -= u32::from(hit);
+            hit && trap.left == 0
+        });
+        if let Some(log) = &mut state.log {
+            log.push(Rec { asked_us, done_us, op });
+        }
+        if is_trapped {
+            self.cut_now(state);
+        }
+    }
+
+    /// Cuts the power: nothing takes effect from now on.
+    pub fn cut_now(&self, state: &mut State) -> Cut {
+        let cut = *state.cut.get_or_insert_with(|| Cut { index: state.replay.played, at_us: self.now_us() });
+        if let Some(trap) = state.trap.take()
+            && trap.left == 0
+        {
+            (trap.spring)();
+        }
+        self.cut.notify_all();
+        cut
+    }
+
+    /// Waits for a slow disk; false when the power went meanwhile.
+    pub fn wait(&self, time: Duration) -> bool {
+        let limit = Instant::now() + time;
+        let mut state = self.lock();
+        while state.cut.is_none() {
+            let left = limit.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            state = self.cut.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
+}
+
+impl State {
+    /// Bytes of all files that have a name or are open.
+    pub fn used(&self) -> u64 {
+        self.replay.now.files.values().map(Content::len).sum()
+    }
+
+    /// Lets go of a file that has no name and is open nowhere.
+    pub fn drop_if_gone(&mut self, ino: Ino) {
+        let is_open = self.opens.get(&ino).is_some_and(|count| *count > 0);
+        let is_named = self.replay.now.folders.values().any(|entries| entries.values().any(|at| *at == ino));
+        if !is_open && !is_named {
+            self.replay.now.files.remove(&ino);
+            self.meta.remove(&ino);
+            self.names.remove(&ino);
+        }
+    }
+
+    /// Bytes of a file that no fsync covers.
+    pub fn dirty(&self, ino: Ino) -> u64 {
+        let Some(file) = self.replay.files.get(&ino) else { return 0 };
+        let bytes = |change: &super::replay::Change| match change {
+            super::replay::Change::Write(_, data) => data.len() as u64,
+            super::replay::Change::Truncate(_) => 0,
+        };
+        file.pending.iter().map(|(_, change)| bytes(change)).sum()
+    }
+}
+
+/// The name of the file that an operation is about.
+fn name_of(state: &mut State, op: &Op) -> Option<String> {
+    match op {
+        Op::Create { at, ino } | Op::Mkdir { at, ino } | Op::Link { at, ino } => {
+            state.names.insert(*ino, at.1.clone());
+            Some(at.1.clone())
+        }
+        Op::Rename { to, .. } => {
+            if let Some(ino) = state.replay.now.entry(to.0, &to.1) {
+                state.names.insert(ino, to.1.clone());
+            }
+            Some(to.1.clone())
+        }
+        Op::Unlink { at } | Op::Rmdir { at } => Some(at.1.clone()),
+        Op::Write { ino, .. }
+        | Op::Truncate { ino, .. }
+        | Op::Fsync { ino, .. }
+        | Op::FsyncDir { ino, .. }
+        | Op::FsyncFailed { ino, .. } => Some(state.names.get(ino).cloned().unwrap_or_default()),
+        Op::Commit | Op::SyncAll => None,
+    }
+}

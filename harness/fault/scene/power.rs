@@ -1,0 +1,150 @@
+//! Power cuts: the disk keeps what is durable, and the server goes with the rest.
+
+use std::time::{Duration, Instant};
+
+use super::Scene;
+use crate::contract::{Death, PowerCut};
+use crate::disk::model::Weight;
+use crate::disk::{Disk, DiskError, Drive, Model, Trap};
+use crate::engine::Signal;
+use crate::explore::{self, Request};
+use crate::fault::{Trouble, lab};
+use crate::matrix::StorageKind;
+use crate::plan::Plan;
+
+/// The folder that every engine binds as the data directory.
+const DATA: &str = "data";
+
+impl From<DiskError> for Trouble {
+    fn from(error: DiskError) -> Self {
+        match error {
+            DiskError::Unsupported { reason, remedy } => Self::Unsupported { reason, remedy },
+            failed @ DiskError::Failed { .. } => Self::Lab(failed.to_string()),
+        }
+    }
+}
+
+/// The trial's own disk, where its storage is one.
+pub(super) fn drive(plan: &Plan, began: Instant) -> Result<Option<Drive>, Trouble> {
+    if plan.storage.kind != StorageKind::Disk {
+        return Ok(None);
+    }
+    let record = plan.fault.steps.iter().any(|step| step.starts_with("explore"));
+    Ok(Some(Drive::mount(&plan.folder.join(DATA), record, began)?))
+}
+
+impl Scene {
+    /// The disk under the data directory.
+    pub fn disk(&self) -> Result<&Disk, Trouble> {
+        self.drive.as_ref().map(Drive::disk).ok_or_else(|| Trouble::Unsupported {
+            reason: "the storage is no disk of Outlast's own".into(),
+            remedy: "give the suite a storage with kind = \"disk\"".into(),
+        })
+    }
+
+    /// Cuts the power now. A server that has ended before loses what it had not made durable all the same.
+    pub async fn power_cut(&mut self, words: &str, model: Model, variant: u32) -> Result<(), Trouble> {
+        self.disk()?;
+        if self.is_up() {
+            self.strike(words, Death::PowerCut).await?;
+            let at_us = self.cut();
+            if let Some(fact) = self.draft.deaths.last_mut() {
+                fact.fault_us = at_us;
+            }
+            self.kill_without_power(at_us).await?;
+        } else {
+            self.cut();
+            self.note("fault", words);
+        }
+        self.lose(model, variant)
+    }
+
+    /// Cuts the power at an operation of the disk that is still to come, and orders what makes it come.
+    pub async fn power_cut_at(
+        &mut self,
+        words: &str,
+        (word, pattern, number): (&str, &str, u32),
+        order: Option<&str>,
+        limit: Duration,
+        (model, variant): (Model, u32),
+    ) -> Result<(), Trouble> {
+        let mut control = self.control()?;
+        let killer = self.killer().ok();
+        let (tell, sprung) = tokio::sync::oneshot::channel();
+        self.disk()?.set_trap(Trap {
+            word: word.into(),
+            pattern: pattern.into(),
+            left: number,
+            spring: Box::new(move || {
+                if let Some(kill) = killer {
+                    kill();
+                }
+                let _ = tell.send(Instant::now());
+            }),
+        });
+        if let Some(order) = order {
+            // The event may come before the answer, so that the answer never comes.
+            match control.ask::<redis::Value>(&[order]).await {
+                Err(error) if error.code().is_some() => return Err(lab(order)(error)),
+                _ => {}
+            }
+        }
+        let struck = async { tokio::time::timeout(limit, sprung).await.ok()?.ok() };
+        if !self.killed_by(words, Death::PowerCut, struck).await? {
+            return Err(Trouble::NoPressure(format!("`{words}` met no such event within {limit:?}")));
+        }
+        let at_us = self.cut();
+        self.deafen(at_us);
+        self.lose(model, variant)
+    }
+
+    /// Ends the life that was recorded with a power cut; what it may leave is explored next.
+    pub async fn record_until_now(&mut self, words: &str, request: Request) -> Result<(), Trouble> {
+        self.disk()?;
+        if self.is_up() {
+            self.strike(words, Death::PowerCut).await?;
+        } else {
+            let at_us = self.now_us();
+            self.mark(words, Death::PowerCut, at_us, 0);
+        }
+        let at_us = self.cut();
+        if self.is_up() {
+            self.kill_without_power(at_us).await?;
+        }
+        let trace = explore::recorded(self, request.fresh, at_us)?;
+        self.exploration = Some((request, trace));
+        Ok(())
+    }
+
+    /// When the power went, in microseconds since the trial began.
+    fn cut(&self) -> u64 {
+        self.drive.as_ref().map_or(0, |drive| drive.cut().at_us)
+    }
+
+    async fn kill_without_power(&mut self, at_us: u64) -> Result<(), Trouble> {
+        self.instance.signal(Signal::Kill).await?;
+        self.let_go();
+        let exit = self.instance.exited(super::EXIT_LIMIT).await?;
+        self.died(exit).await?;
+        self.deafen(at_us);
+        Ok(())
+    }
+
+    /// Forgets what was answered after the power went.
+    fn deafen(&mut self, at_us: u64) {
+        for lane in &mut self.ledger.lanes {
+            lane.deafen(at_us);
+        }
+    }
+
+    fn lose(&mut self, model: Model, variant: u32) -> Result<(), Trouble> {
+        let Some(drive) = &mut self.drive else { return Ok(()) };
+        self.draft.power_cut = Some(PowerCut {
+            takes_unsynced: model != Model::ProcessKill,
+            warns: model.weight() == Weight::Warns,
+            longest_fsync_us: drive.longest_fsync_us(),
+            child_from_us: drive.disk().child_from_us(),
+        });
+        Ok(drive.lose(model, variant)?)
+    }
+}
