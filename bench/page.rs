@@ -7,6 +7,7 @@ mod browser;
 #[path = "../tests/support/many.rs"]
 mod many;
 #[path = "../tests/support/records.rs"]
+#[allow(dead_code)]
 mod records;
 
 use std::time::Instant;

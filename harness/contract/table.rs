@@ -33,13 +33,14 @@ pub struct Row {
 }
 
 /// What kind of misfortune a row is about, in a word for reports: `death` of the process, loss of `power`, damaged `files`,
-/// a `place` that is taken away, or a `switch` of settings or versions. A row of the user's own counts as a death.
+/// a `place` that is taken away, a `failover`, or a `switch` of settings or versions. A row of the user's own counts as a death.
 pub fn class(id: &str) -> &'static str {
     match id {
         "tail-truncated" | "damaged" | "repaired" | "restored" => "files",
         "no-volume" => "place",
         "switched" | "first-rewrite" => "switch",
-        id if id.starts_with("power") => "power",
+        "promoted" => "failover",
+        id if id.contains("power-cut") => "power",
         _ => "death",
     }
 }

@@ -52,6 +52,8 @@ const fillTrial = (i, trial) => {
     kids.push(el("p", { class: "quiet" }, "The page keeps the summary of this trial: it holds the details of those that tell most. ", el("a", { href: "report.json" }, "report.json"), " has the whole record."));
   } else {
     kids.push(section("Timeline", timeline(trial)), ...trial.epochs.map((epoch, n) => lifeOf(epoch, n, word("verdict", i))), evidence(trial));
+    const disk = trial.exploration;
+    if (disk) kids.push(section("Explored disk", el("p", {}, `${count(disk.operations)} operations were recorded; cutting the power at ${count(disk.cuts)} points of them leaves ${count(disk.states)} different states, and a server was started on ${count(disk.booted)}.`, disk.trace ? ` The trace: ${disk.trace}.` : "", " report.json tells each model and the states that speak most.")));
     if (trial.earlier.length) kids.push(section("Earlier attempts", el("ul", {}, ...trial.earlier.map((one) => el("li", {}, chip(one.verdict), " ", one.message, el("span", { class: "quiet" }, ` (${ms(one.duration_ms)})`))))));
     if (trial.log_tail.length) kids.push(section("The end of the server's log", el("pre", { tabindex: 0 }, trial.log_tail.join("\n"))));
     if (trial.cut) kids.push(el("p", { class: "quiet" }, "This record is long: its log and files are in report.json."));

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::contract::table;
 use crate::record::{Report, TrialRecord};
 use crate::report::findings::Finding;
-use crate::report::statistics::worst_share;
+use crate::report::statistics::{class, worst_share};
 
 /// Longest message that a page shows of a trial without details.
 const MESSAGE: usize = 600;
@@ -119,7 +118,7 @@ impl<'a> Columns<'a> {
             anomalies: Column::of(trials, |trial| {
                 trial.anomalies.iter().map(|anomaly| anomaly.as_str()).collect::<Vec<_>>().join(" ")
             }),
-            class: Column::of(trials, |trial| table::class(promise(trial)).into()),
+            class: Column::of(trials, |trial| class(trial).into()),
             promise: Column::of(trials, |trial| promise(trial).into()),
             allowed_ms: trials.iter().map(|trial| trial.promise.as_ref()?.window_ms).collect(),
             message: Column::of(trials, |trial| shorten(&trial.message, MESSAGE)),

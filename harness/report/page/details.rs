@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::columns::shorten;
 use super::pack::{json, pack};
 use crate::record::{
-    Attempt, Epoch, Event, Example, FileFact, KnownRef, Origin, PolicyLine, Promise, TrialRecord, Verdict,
+    Attempt, Epoch, Event, Example, Exploration, FileFact, KnownRef, Origin, PolicyLine, Promise,
+    TrialRecord, Verdict,
 };
 use crate::report::statistics::worst_share;
 
@@ -33,6 +34,7 @@ struct Detail<'a> {
     files: &'a [FileFact],
     log_tail: Vec<String>,
     earlier: &'a [Attempt],
+    exploration: &'a Option<Exploration>,
     /// Something was left out for its length.
     cut: bool,
 }
@@ -52,6 +54,7 @@ impl<'a> Detail<'a> {
             files: &trial.files,
             log_tail: trial.log_tail.iter().map(|line| shorten(line, LINE)).collect(),
             earlier: &trial.earlier,
+            exploration: &trial.exploration,
             cut: false,
         }
     }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::contract::table;
 use crate::record::{Outcome, Report, TrialRecord, Verdict};
 use crate::report::findings::Finding;
-use crate::report::statistics::{chance_at_most, worst_share};
+use crate::report::statistics::{chance_at_most, class, worst_share};
 use crate::report::text::grouped;
 
 /// Reasons why something was not tested that are told one by one.
@@ -121,10 +120,6 @@ fn worst(report: &Report, verdict: Verdict) -> Option<&TrialRecord> {
         let ((share, lost), (other_share, other_lost)) = (key(one), key(other));
         share.total_cmp(&other_share).then(lost.cmp(&other_lost))
     })
-}
-
-fn class(trial: &TrialRecord) -> &'static str {
-    table::class(trial.promise.as_ref().map_or("", |promise| &promise.id))
 }
 
 fn loss(trial: &TrialRecord) -> String {
