@@ -72,6 +72,7 @@ fn trial(number: usize) -> TrialRecord {
         sentence: "with appendfsync everysec at most the last two seconds are lost".into(),
         source: "docs; source; run".into(),
         allowed: "the last 2.1 s".into(),
+        window_ms: Some(0.0),
     };
     let epoch = |lost| Epoch {
         death: "kill".into(),
@@ -114,6 +115,7 @@ fn trial(number: usize) -> TrialRecord {
                 at_ms: f64::from(at) * 60.0,
                 kind: "step".into(),
                 text: "something happened".into(),
+                until_ms: None,
             })
             .collect(),
         log_tail: if lost > 0 {

@@ -86,7 +86,7 @@ pub async fn judge(
     let empty = observed.zip(loss.as_ref()).is_some_and(|((seen, _), loss)| {
         loss.lost + loss.lost_baseline > 0 && shows_nothing(seen) && draft.files_dead.iter().any(holds_data)
     });
-    let loss = loss.unwrap_or_else(|| nothing_came_back(scene));
+    let loss = loss.unwrap_or_else(|| nothing_came_back(scene, fault_us));
     let mut anomalies = loss.anomalies.clone();
     anomalies.extend(refused.then_some(Anomaly::RefusedToStart));
     anomalies.extend(stuck.then_some(Anomaly::StuckLoading));
@@ -122,6 +122,7 @@ pub async fn judge(
         pressure,
         from_ms: millis(loss.from_us),
         fault_ms: millis(fault_us),
+        sent_density: loss.sent_density,
         ack_density: loss.ack_density,
         lost_density: loss.lost_density,
         bucket_ms: millis(loss.bucket_us),
@@ -223,6 +224,31 @@ pub(crate) fn pressure(draft: &Draft, scene: &Scene) -> Pressure {
         rewrites: draft.storm.map(|ended| ended.rewrites),
         saves: draft.storm.map(|ended| ended.saves),
         rate: if seconds > 0.0 { (acked as f64 / seconds).round() } else { 0.0 },
+        pace: scene.plan.workload.rate,
+        ..latencies(scene, fault_us)
+    }
+}
+
+/// How long the writes of the writers took that were acknowledged before the fault.
+fn latencies(scene: &Scene, fault_us: u64) -> Pressure {
+    let ledger = &scene.ledger;
+    let writers = 0..scene.plan.workload.connections.min(ledger.lanes());
+    let ops =
+        writers.flat_map(|lane| ledger.span(lane).map(move |seq| ledger.lanes[usize::from(lane)].entry(seq)));
+    let mut took_us: Vec<_> = ops
+        .filter_map(|(sent_us, answer)| match answer {
+            Answer::Acked { at_us } if at_us <= fault_us => Some(at_us - sent_us),
+            _ => None,
+        })
+        .collect();
+    took_us.sort_unstable();
+    let at =
+        |percent: usize| took_us.get((took_us.len() * percent / 100).min(took_us.len().saturating_sub(1)));
+    Pressure {
+        latency_p50_ms: at(50).map(|&us| millis(us)),
+        latency_p99_ms: at(99).map(|&us| millis(us)),
+        latency_max_ms: took_us.last().map(|&us| millis(us)),
+        ..Pressure::default()
     }
 }
 
@@ -264,13 +290,15 @@ fn ops(scene: &Scene, wanted: impl Fn(Op) -> bool) -> u64 {
 
 /// A server that does not come back has lost nothing for good: its files are there, and a person can
 /// still mend them. Only the counts of the ledger are known.
-fn nothing_came_back(scene: &Scene) -> Loss {
-    Loss {
+fn nothing_came_back(scene: &Scene, fault_us: u64) -> Loss {
+    let mut loss = Loss {
         acknowledged: writes(scene, |answer| matches!(answer, Answer::Acked { .. })),
         in_doubt: writes(scene, |answer| answer == Answer::InDoubt),
         refused: writes(scene, |answer| answer == Answer::Refused),
         ..Loss::default()
-    }
+    };
+    oracle::written(&scene.ledger, fault_us, &mut loss);
+    loss
 }
 
 fn add_examples(scene: &Scene, loss: &Loss, record: &mut TrialRecord) {

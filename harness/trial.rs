@@ -84,6 +84,8 @@ async fn live(
         .await
         .unwrap_or_else(|_| Err(Trouble::Lab(format!("the trial was not over after {:?}", plan.limit))));
     record.events = std::mem::take(&mut scene.events);
+    record.events.extend(scene.sightings.take());
+    record.events.sort_by(|one, other| one.at_ms.total_cmp(&other.at_ms));
     record.log_tail = scene.instance.log_tail(LOG_LINES).await;
     match timeout(CLOSE_LIMIT, scene.close()).await {
         Ok(Ok(())) => outcome,

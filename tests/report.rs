@@ -7,7 +7,7 @@ mod records;
 use std::fs;
 
 use outlast::record::{JournalLine, Report, TrialRecord, Verdict};
-use outlast::report::{assemble, write};
+use outlast::report::{FORMATS, assemble, write};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use records::{HOSTILE, lines, trial};
@@ -35,27 +35,43 @@ fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     &text[start..end + to.len()]
 }
 
-/// The data that the page's script reads.
-fn embedded(page: &str) -> &str {
-    let start = "<script type=\"application/json\" id=\"data\">";
-    between(page, start, "</script>").strip_prefix(start).unwrap().strip_suffix("</script>").unwrap()
+/// What the page's script unpacks from an element.
+fn embedded<'a>(page: &'a str, id: &str) -> impl Iterator<Item = serde_json::Value> + 'a {
+    use base64::Engine;
+    let start = format!("<script type=\"text/plain\" id=\"{id}\">");
+    let text = between(page, &start, "</script>");
+    let packs = text[start.len()..text.len() - "</script>".len()].lines();
+    packs.map(|pack| {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(pack).unwrap();
+        serde_json::from_reader(flate2::read::DeflateDecoder::new(&bytes[..])).unwrap()
+    })
 }
 
-/// Every tag as a browser would see it: in a script or a style only its own end counts.
-fn tags(page: &str) -> Vec<&str> {
+/// The columns of the page.
+fn columns(page: &str) -> serde_json::Value {
+    embedded(page, "data").next().unwrap()
+}
+
+/// Every tag as a browser would see it, in no order: in a script or a style only its own end counts. Which trial a link
+/// leads to is left out.
+fn tags(page: &str) -> Vec<String> {
     let mut tags = Vec::new();
     let mut rest = page;
     while let Some(start) = rest.find('<') {
         rest = &rest[start..];
         let tag = &rest[..=rest.find('>').unwrap()];
-        tags.push(tag);
         rest = &rest[tag.len()..];
         for raw in ["script", "style"] {
             if tag.starts_with(&format!("<{raw}")) {
                 rest = &rest[rest.find(&format!("</{raw}")).unwrap()..];
             }
         }
+        tags.push(match tag.split_once("href=\"#trial=") {
+            Some((before, target)) => before.to_owned() + target.split_once('"').unwrap().1,
+            None => tag.to_owned(),
+        });
     }
+    tags.sort();
     tags
 }
 
@@ -77,18 +93,26 @@ fn the_json_is_the_record_as_it_is() {
 fn the_page_answers_first_and_reads_without_scripts() {
     let page = rendered("index.html", with_text("harmless"));
     let header = between(&page, "<header", "</header>");
-    let run = between(&page, "<section aria-labelledby=\"h-interrupted\">", "<noscript>");
     let plain = between(&page, "<noscript>", "</noscript>");
-    insta::assert_snapshot!("page", format!("{header}\n\n{run}\n\n{plain}"));
+    let findings = between(&page, "<section id=\"findings\"", "<section id=\"trials\"");
+    let run = between(&page, "<section id=\"run\"", "</main>");
+    insta::assert_snapshot!("page", format!("{header}\n\n{plain}\n\n{findings}\n\n{run}"));
 }
 
 #[test]
 fn the_pages_data_is_columns_with_a_dictionary_each() {
     let page = rendered("index.html", with_text("harmless"));
-    let mut data: serde_json::Value = serde_json::from_str(embedded(&page)).unwrap();
-    let details: Vec<_> = data["details"].as_object().unwrap().keys().cloned().collect();
-    data["details"] = details.into();
-    insta::assert_json_snapshot!("page_data", data);
+    insta::assert_json_snapshot!("page_data", columns(&page));
+    // The details are those of the trials that `told` names, in that order.
+    let told = columns(&page)["told"].as_array().unwrap().clone();
+    let packed: Vec<_> = embedded(&page, "packs").flat_map(|pack| pack.as_array().unwrap().clone()).collect();
+    let trials = assemble(with_text("harmless")).trials;
+    assert_eq!(packed.len(), trials.len());
+    for (detail, number) in packed.iter().zip(told) {
+        let trial = &trials[number.as_u64().unwrap() as usize];
+        assert_eq!(detail["epochs"], serde_json::to_value(&trial.epochs).unwrap());
+        assert_eq!(detail["started_at"], trial.started_at.as_str());
+    }
 }
 
 #[test]
@@ -123,13 +147,11 @@ fn the_first_line_of_the_page_is_the_answer() {
 #[test]
 fn hostile_texts_stay_text_on_the_page() {
     let page = rendered("index.html", lines());
-    assert_eq!(tags(&page), tags(&rendered("index.html", with_text("harmless"))));
+    assert!(tags(&page) == tags(&rendered("index.html", with_text("harmless"))));
     assert!(!page.contains("<img") && !page.contains("href=\"javascript:"));
-    let data = embedded(&page);
-    assert!(!data.contains(['<', '\u{2028}', '\u{2029}']));
     // ... and none of it is lost on the way.
-    let data: serde_json::Value = serde_json::from_str(data).unwrap();
-    assert_eq!(data["suite"]["words"][0], HOSTILE);
+    assert_eq!(columns(&page)["suite"]["words"][0], HOSTILE);
+    assert!(embedded(&page, "packs").any(|pack| pack.to_string().contains("onerror=alert(1)")));
     assert!(page.contains("&#60;img src=x onerror=alert(1)"));
 }
 
@@ -165,8 +187,8 @@ proptest! {
         let text = parts.concat();
         let page = rendered("index.html", with_text(&text));
         let harmless = rendered("index.html", with_text("harmless"));
-        prop_assert_eq!(tags(&page), tags(&harmless));
-        let data: serde_json::Value = serde_json::from_str(embedded(&page)).unwrap();
+        prop_assert!(tags(&page) == tags(&harmless));
+        let data = columns(&page);
         prop_assert_eq!(data["suite"]["words"].as_array().unwrap().iter().filter(|word| **word == text).count(), 1);
         let csv = rendered("trials.csv", with_text(&text));
         for row in csv::Reader::from_reader(csv.as_bytes()).records() {
@@ -178,5 +200,49 @@ proptest! {
         let back: Report = serde_json::from_str(&rendered("report.json", with_text(&text))).unwrap();
         let kept = |trial: &TrialRecord| trial.repro == text;
         prop_assert!(back.trials.iter().any(kept));
+    }
+}
+
+#[test]
+fn the_policy_of_the_page_names_the_scripts_that_may_run() {
+    use base64::Engine;
+    use sha2::Digest;
+    let page = rendered("index.html", lines());
+    let policy = between(&page, "Content-Security-Policy\" content=\"", "\">");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    for (element, open) in [("script", "\n<script>"), ("style", "<style>")] {
+        let text = between(&page, open, &format!("</{element}>"));
+        let text = &text[open.len()..text.len() - element.len() - 3];
+        let hash = base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(text));
+        assert!(policy.contains(&format!("{element}-src 'sha256-{hash}'")), "{element}");
+    }
+}
+
+#[test]
+fn the_page_tells_what_other_runs_tell() {
+    use outlast::record::{CaseHistory, Change, History, PastRun};
+    let mut report = assemble(with_text("harmless"));
+    let page = |report: &Report| {
+        let format = FORMATS.iter().find(|format| format.file == "index.html").unwrap();
+        String::from_utf8((format.render)(report).unwrap()).unwrap()
+    };
+    assert!(!page(&report).contains("id=\"history\""), "without a history there is nothing to tell");
+    report.history = Some(History {
+        runs: vec![
+            PastRun { id: "monday".into(), ..PastRun::default() },
+            PastRun { id: "today".into(), ..PastRun::default() },
+        ],
+        cases: vec![CaseHistory {
+            name: "core::redis-7.0::aof::single::kill".into(),
+            change: Change::New,
+            verdicts: vec![Some(Verdict::Kept), Some(Verdict::Broken)],
+            ..CaseHistory::default()
+        }],
+        cut: 3,
+    });
+    let page = page(&report);
+    let told = between(&page, "<section id=\"history\"", "</section>");
+    for expected in ["1 new.", "monday", "aria-label=\"kept broken \">✓ ✕ <", "and 3 more cases"] {
+        assert!(told.contains(expected), "{expected} is missing in {told}");
     }
 }

@@ -22,6 +22,15 @@ pub enum Allow {
 }
 
 impl Allow {
+    /// As a stretch of time before the fault; `None` where time does not bound it.
+    pub fn window_ms(self) -> Option<f64> {
+        match self {
+            Self::Nothing => Some(0.0),
+            Self::Window(window) => Some((window.as_secs_f64() * 1e5).round() / 1e2),
+            Self::SinceSave | Self::Count(_) | Self::All => None,
+        }
+    }
+
     /// In words.
     pub fn words(self) -> String {
         match self {
@@ -63,6 +72,7 @@ impl Applied {
             sentence: self.sentence.clone(),
             source: self.source.clone(),
             allowed: self.allow.words(),
+            window_ms: self.allow.window_ms(),
         }
     }
 }

@@ -32,6 +32,19 @@ pub struct Row {
     pub source: &'static str,
 }
 
+/// What kind of misfortune a row is about, in a word for reports: `death` of the process, loss of `power`, damaged `files`,
+/// a `place` that is taken away, a `failover`, or a `switch` of settings or versions. A row of the user's own counts as a death.
+pub fn class(id: &str) -> &'static str {
+    match id {
+        "tail-truncated" | "damaged" | "repaired" | "restored" => "files",
+        "no-volume" => "place",
+        "switched" | "first-rewrite" => "switch",
+        "promoted" => "failover",
+        id if id.contains("power-cut") => "power",
+        _ => "death",
+    }
+}
+
 const NEVER: fn(&Circumstances) -> bool = |_| false;
 
 /// The promise table.

@@ -59,6 +59,7 @@ async fn child(scene: &mut Scene, phase: Phase, command: &str) -> Result<(), Tro
         tokio::time::sleep(POLL).await;
     }
     scene.note("step", &format!("{command} under way"));
+    scene.sightings.begin(phase.child(), &format!("{command}, slowed down"));
     scene.draft.phase = Some(phase);
     Ok(())
 }

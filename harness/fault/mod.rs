@@ -39,6 +39,7 @@ pub mod saves;
 pub mod scene;
 mod shutdown;
 mod sick_disk;
+pub mod sightings;
 mod stall_fsync;
 mod start;
 mod stop;

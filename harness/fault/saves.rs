@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::control::Control;
+use super::sightings::Sightings;
 
 /// Between two questions.
 const PERIOD: Duration = Duration::from_millis(10);
@@ -30,9 +31,9 @@ struct State {
 
 impl Saves {
     /// Watches until it is dropped or the server dies. Must run inside a `LocalSet`.
-    pub fn watch(control: Control, began: Instant) -> Self {
+    pub fn watch(control: Control, began: Instant, sightings: Sightings) -> Self {
         let state = Rc::new(State::default());
-        let task = tokio::task::spawn_local(watch(control, began, state.clone()));
+        let task = tokio::task::spawn_local(watch(control, began, sightings, state.clone()));
         Self { state, task }
     }
 
@@ -58,7 +59,7 @@ impl Drop for Saves {
     }
 }
 
-async fn watch(mut control: Control, began: Instant, state: Rc<State>) {
+async fn watch(mut control: Control, began: Instant, sightings: Sightings, state: Rc<State>) {
     let mut idle_at = None;
     let mut forked_after = None;
     loop {
@@ -72,7 +73,9 @@ async fn watch(mut control: Control, began: Instant, state: Rc<State>) {
         if busy {
             // A child that was there at the first look forked before anything is known.
             forked_after = forked_after.or(idle_at.clone());
+            sightings.begin("snapshot", "a child is at work");
         } else {
+            sightings.end("snapshot");
             if let Some((before_us, saved_before)) = forked_after.take()
                 && ok
                 && saved_before != saved_at

@@ -18,6 +18,7 @@ pub use draft::{Copy, DeathFact, Draft, Phase, Recovery};
 use super::Trouble;
 use super::control::Control;
 use super::saves::Saves;
+use super::sightings::Sightings;
 use super::storm::Storm;
 use crate::contract::Death;
 use crate::disk::Drive;
@@ -65,6 +66,8 @@ pub struct Scene {
     pub recovery: Option<Recovery>,
     /// What happened.
     pub events: Vec<Event>,
+    /// What was seen of the server's children.
+    pub sightings: Sightings,
     /// The backup that was made, until it is put back.
     pub backup: Option<Copy>,
     /// Effective configuration of the running server.
@@ -119,6 +122,7 @@ impl Scene {
             draft: Draft::default(),
             recovery: None,
             events: Vec::new(),
+            sightings: Sightings::new(began),
             backup: None,
             config: BTreeMap::new(),
             began,
@@ -148,7 +152,7 @@ impl Scene {
     /// Notes that something happened.
     pub fn note(&mut self, kind: &str, text: &str) {
         let at_ms = self.now_us() as f64 / 1000.0;
-        self.events.push(Event { at_ms, kind: kind.into(), text: text.into() });
+        self.events.push(Event { at_ms, until_ms: None, kind: kind.into(), text: text.into() });
     }
 
     /// The control connection of the running server.
@@ -194,6 +198,9 @@ impl Scene {
     pub async fn look_at_fsync(&mut self) {
         if let Some(look) = self.look() {
             let settled_us = look.once().await;
+            if settled_us.is_some() {
+                self.note("fsync", "none in flight");
+            }
             // An earlier look stays true: what it found written has not gone from the file.
             self.draft.settled_us = settled_us.or(self.draft.settled_us);
         }
@@ -215,6 +222,7 @@ impl Scene {
         if let Some(fact) = self.draft.deaths.last_mut() {
             fact.exit = Some(exit);
         }
+        self.sightings.end_all();
         self.control = None;
         self.saves = None;
         self.storm = None;

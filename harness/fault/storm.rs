@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use super::Trouble;
 use super::control::Control;
 use super::scene::Phase;
+use super::sightings::Sightings;
 
 /// Between two looks at a child, and after an order that the server would not take.
 const POLL: Duration = Duration::from_millis(2);
@@ -32,9 +33,9 @@ pub struct Storm {
 impl Storm {
     /// Rages until it is dropped or the server dies; a server without an AOF has nothing to rewrite. Must run inside a
     /// `LocalSet`.
-    pub fn begin(control: Control, rewrites: bool) -> Self {
+    pub fn begin(control: Control, rewrites: bool, sightings: Sightings) -> Self {
         let ended = Rc::new(Cell::default());
-        let task = tokio::task::spawn_local(rage(control, rewrites, ended.clone()));
+        let task = tokio::task::spawn_local(rage(control, rewrites, sightings, ended.clone()));
         Self { ended, rewrites, task }
     }
 
@@ -66,12 +67,12 @@ impl Drop for Storm {
     }
 }
 
-async fn rage(mut control: Control, rewrites: bool, ended: Rc<Cell<Ended>>) {
+async fn rage(mut control: Control, rewrites: bool, sightings: Sightings, ended: Rc<Cell<Ended>>) {
     loop {
-        if rewrites && one(&mut control, "BGREWRITEAOF", Phase::Rewrite).await.is_some() {
+        if rewrites && one(&mut control, &sightings, "BGREWRITEAOF", Phase::Rewrite).await.is_some() {
             ended.set(Ended { rewrites: ended.get().rewrites + 1, ..ended.get() });
         }
-        if one(&mut control, "BGSAVE", Phase::Bgsave).await.is_some() {
+        if one(&mut control, &sightings, "BGSAVE", Phase::Bgsave).await.is_some() {
             ended.set(Ended { saves: ended.get().saves + 1, ..ended.get() });
         }
         // An order can fail while another child is at work; a dead server is noticed by whoever killed it.
@@ -80,11 +81,13 @@ async fn rage(mut control: Control, rewrites: bool, ended: Rc<Cell<Ended>>) {
 }
 
 /// Orders one child and waits for its end; `None` when the server did not take the order or the child failed.
-async fn one(control: &mut Control, order: &str, phase: Phase) -> Option<()> {
+async fn one(control: &mut Control, sightings: &Sightings, order: &str, phase: Phase) -> Option<()> {
     control.ask::<redis::Value>(&[order]).await.ok()?;
+    sightings.begin(phase.child(), &format!("{order} of the storm"));
     while phase.under_way(control).await {
         tokio::time::sleep(POLL).await;
     }
+    sightings.end(phase.child());
     let info = control.info("persistence").await.ok()?;
     let status = match phase {
         Phase::Rewrite => "aof_last_bgrewrite_status",

@@ -51,6 +51,8 @@ pub struct Loss {
     pub anomalies: Vec<Anomaly>,
     /// A few examples per class.
     pub examples: Vec<Instance>,
+    /// Send times of all ops, in buckets.
+    pub sent_density: Vec<u32>,
     /// Acknowledgement times of all acknowledged ops, in buckets.
     pub ack_density: Vec<u32>,
     /// Acknowledgement times of the lost ones, in the same buckets.

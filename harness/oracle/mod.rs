@@ -19,6 +19,7 @@ mod seen;
 mod shape;
 mod torn;
 
+pub use density::written;
 pub use drift::DRIFT_SLACK_US;
 pub use fate::EXPIRY_SLACK_US;
 pub use history::{Answer, Aspect, Effect, History, Op, Touch};
@@ -52,7 +53,8 @@ pub fn judge(history: &dyn History, baseline: &Survey, observed: &Survey, clock:
     torn::find(history, &lanes, observed, &mut loss);
     drift::find(history, observed, &mut loss);
     loss.shape = shape::of(history, &lanes, &split, &loss);
-    density::fill(history, &lanes, &split, clock, &mut loss);
+    density::written(history, clock.fault_us, &mut loss);
+    density::lost(history, &lanes, &split, &mut loss);
     let mut seen: BTreeSet<_> = loss.anomalies.iter().copied().collect();
     let classes = [
         (loss.lost > 0 || loss.lost_baseline > 0, Anomaly::Lost),

@@ -68,6 +68,8 @@ pub struct TrialRecord {
 
     /// 1 for the first attempt; inconclusive trials are tried again with more pressure.
     pub attempt: u32,
+    /// The attempts before this one.
+    pub earlier: Vec<Attempt>,
     /// RFC 3339, UTC.
     pub started_at: String,
     /// From the start of the run to the start of the trial.
@@ -124,7 +126,22 @@ impl TrialRecord {
             )
             .chain(self.files.iter_mut().map(|file| &mut file.path))
             .chain(&mut self.log_tail)
+            .chain(self.earlier.iter_mut().map(|attempt| &mut attempt.message))
     }
+}
+
+/// An attempt that was tried again.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Attempt {
+    /// What it said.
+    pub verdict: Verdict,
+    /// Why, in one sentence.
+    pub message: String,
+    /// From the start of the run to its start.
+    pub offset_ms: f64,
+    /// How long it took.
+    pub duration_ms: f64,
 }
 
 /// Where a server came from.
@@ -154,7 +171,7 @@ pub struct PolicyLine {
 }
 
 /// A row of the contract table, as it was applied.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Promise {
     /// Identifier of the row.
@@ -165,6 +182,8 @@ pub struct Promise {
     pub source: String,
     /// What may be lost, in words: `nothing`, `the last 2.1 s`, `everything since the last save`, ...
     pub allowed: String,
+    /// The same as a stretch of time before the fault, 0 for nothing; absent where time does not bound it.
+    pub window_ms: Option<f64>,
 }
 
 /// A listed defect.
@@ -219,7 +238,9 @@ pub struct Epoch {
     pub from_ms: f64,
     /// The fault struck.
     pub fault_ms: f64,
-    /// Acknowledgements over time: from `from_ms` to the last write, in equal buckets.
+    /// Writes sent over time: from `from_ms` to the last write, in equal buckets.
+    pub sent_density: Vec<u32>,
+    /// Acknowledgements in the same buckets.
     pub ack_density: Vec<u32>,
     /// Lost acknowledgements in the same buckets.
     pub lost_density: Vec<u32>,
@@ -247,6 +268,14 @@ pub struct Pressure {
     pub saves: Option<u64>,
     /// Acknowledged writes per second.
     pub rate: f64,
+    /// Writes per second that the workload was held to; absent where nothing held it back.
+    pub pace: Option<u32>,
+    /// From sending to acknowledgement, before the fault: half of the writes took no longer.
+    pub latency_p50_ms: Option<f64>,
+    /// 99 of 100 took no longer.
+    pub latency_p99_ms: Option<f64>,
+    /// The slowest one.
+    pub latency_max_ms: Option<f64>,
 }
 
 /// Something that happened in a trial.
@@ -255,7 +284,10 @@ pub struct Pressure {
 pub struct Event {
     /// When.
     pub at_ms: f64,
-    /// `start`, `ready`, `writes`, `fault`, `exit`, `read-back`, `step`, `note`.
+    /// Its end, where it lasted.
+    pub until_ms: Option<f64>,
+    /// `start`, `ready`, `writes`, `snapshot`, `rewrite`, `fsync`, `fault`, `exit`, `read-back`, `step`, `note`; readers
+    /// show others as they are.
     pub kind: String,
     /// What, in a few words.
     pub text: String,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::html::headline;
+use super::page::headline;
 use super::table::{Axis, Table, by};
 use super::text::{self, code, grouped, markdown};
 use crate::record::{Change, Diff, Outcome, Report, TrialRecord, Verdict};

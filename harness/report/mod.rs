@@ -14,13 +14,14 @@ pub mod cases;
 pub mod comparison;
 mod csv;
 mod diff;
+pub mod findings;
 mod gate;
 mod gitlab;
 pub mod history;
-mod html;
 mod json;
 mod junit;
 mod markdown;
+mod page;
 pub mod statistics;
 pub mod table;
 pub mod text;
@@ -47,7 +48,7 @@ pub struct Format {
 pub const FORMATS: &[Format] = &[
     Format { file: "report.json", render: json::render },
     Format { file: "trials.csv", render: csv::render },
-    Format { file: "index.html", render: html::render },
+    Format { file: "index.html", render: page::render },
     Format { file: "junit.xml", render: junit::render },
     Format { file: "summary.md", render: markdown::render },
     Format { file: "gl-code-quality.json", render: gitlab::render },

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::contract::table;
 use crate::record::{CaseFacts, Report, TrialRecord, Verdict};
 
 /// One in twenty: the chance to be wrong that a bound is allowed.
@@ -62,6 +63,21 @@ fn facts(case: [&str; 6], trials: &[&TrialRecord]) -> CaseFacts {
         worst_window_ms: trials.iter().filter_map(|trial| trial.window_ms).reduce(f64::max),
         chance_at_most: (lossy == 0).then(|| chance_at_most(runs)),
     }
+}
+
+/// What kind of misfortune a trial is about. A cut of the power speaks for itself, whichever promise it met.
+pub fn class(trial: &TrialRecord) -> &'static str {
+    if trial.epochs.iter().any(|epoch| epoch.death.contains("power-cut")) {
+        return "power";
+    }
+    table::class(trial.promise.as_ref().map_or("", |promise| &promise.id))
+}
+
+/// The greatest share that a life of the trial lost, from 0 to 1: a trial that loses its whole first life has lost
+/// everything, however well the second one went.
+pub fn worst_share(trial: &TrialRecord) -> f64 {
+    let shares = trial.epochs.iter().filter(|epoch| epoch.acknowledged > 0);
+    shares.map(|epoch| epoch.lost as f64 / epoch.acknowledged as f64).fold(0.0, f64::max)
 }
 
 /// The 95% upper bound on the chance of a loss per run when `runs` of them showed none: the chance at which so long a run

@@ -14,7 +14,7 @@ use crate::journal::{Journal, JournalError};
 use crate::matrix::{Case, Matrix};
 use crate::plan::{Builds, Plan};
 use crate::progress::Progress;
-use crate::record::{RunFacts, TrialRecord, Verdict};
+use crate::record::{Attempt, RunFacts, TrialRecord, Verdict};
 use crate::report::text::line;
 use crate::secrets::Secrets;
 use crate::server::{Build, Unavailable};
@@ -102,7 +102,8 @@ impl Lab {
     /// The record of a trial, kept in the journal; `None` when the run was interrupted before it began.
     pub(super) fn try_again(&self, case: Case, recipe: Recipe) -> Option<TrialRecord> {
         let mut attempt = 1;
-        let record = loop {
+        let mut earlier = Vec::new();
+        let mut record = loop {
             if interrupt::happened() {
                 return None;
             }
@@ -118,7 +119,14 @@ impl Lab {
                 break record;
             }
             attempt += 1;
+            earlier.push(Attempt {
+                verdict: record.verdict,
+                message: record.message,
+                offset_ms: record.offset_ms,
+                duration_ms: record.duration_ms,
+            });
         };
+        record.earlier = earlier;
         self.note(self.journal.finished(&record));
         self.progress.finished(&record);
         Some(record)

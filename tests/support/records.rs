@@ -87,6 +87,7 @@ fn promise() -> Promise {
         sentence: "with appendfsync always a reply is sent after the write is on disk".into(),
         source: "docs".into(),
         allowed: "nothing".into(),
+        window_ms: Some(0.0),
     }
 }
 
@@ -139,7 +140,7 @@ pub fn broken() -> TrialRecord {
             effective: Some("everysec".into()),
             in_force: false,
         }],
-        events: vec![Event { at_ms: 400.0, kind: "fault".into(), text: "kill".into() }],
+        events: vec![Event { at_ms: 400.0, kind: "fault".into(), text: "kill".into(), ..Event::default() }],
         examples: vec![Example {
             anomaly: "lost".into(),
             key: "o:0:1".into(),
@@ -179,7 +180,7 @@ pub fn hostile() -> TrialRecord {
             effective: Some(text()),
             in_force: false,
         }],
-        events: vec![Event { at_ms: 1.0, kind: text(), text: text() }],
+        events: vec![Event { at_ms: 1.0, kind: text(), text: text(), ..Event::default() }],
         examples: vec![Example {
             anomaly: text(),
             key: text(),
@@ -188,7 +189,13 @@ pub fn hostile() -> TrialRecord {
             ..Example::default()
         }],
         log_tail: vec![text(), "\0\u{7}\u{202e}".into()],
-        promise: Some(Promise { id: text(), sentence: text(), source: text(), allowed: text() }),
+        promise: Some(Promise {
+            id: text(),
+            sentence: text(),
+            source: text(),
+            allowed: text(),
+            window_ms: None,
+        }),
         known: Some(KnownRef { link: "javascript:alert(1)".into(), cause: text() }),
         repro: text(),
         lost: 1,

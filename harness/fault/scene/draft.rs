@@ -29,6 +29,15 @@ impl Phase {
         }
     }
 
+    /// What is at work then, as the timeline of a report calls it.
+    pub fn child(self) -> &'static str {
+        match self {
+            Self::Bgsave => "snapshot",
+            Self::Rewrite => "rewrite",
+            Self::Load => "load",
+        }
+    }
+
     /// Whether the server says that it is in this phase now.
     pub async fn under_way(self, control: &mut Control) -> bool {
         let field = match self {

@@ -100,7 +100,7 @@ impl Scene {
                 self.read_config().await?;
                 let rdb_only = self.config.get("appendonly").is_none_or(|value| value != "yes");
                 if rdb_only {
-                    self.saves = Some(Saves::watch(self.control()?, self.began));
+                    self.saves = Some(Saves::watch(self.control()?, self.began, self.sightings.clone()));
                 }
             }
             Recovery::Refused { exit } => {

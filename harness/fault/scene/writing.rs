@@ -45,7 +45,7 @@ impl Scene {
             self.note("writes", &format!("{} connections", self.plan.workload.connections));
             if self.plan.workload.storm {
                 let rewrites = self.config.get("appendonly").is_some_and(|value| value == "yes");
-                self.storm = Some(Storm::begin(self.control()?, rewrites));
+                self.storm = Some(Storm::begin(self.control()?, rewrites, self.sightings.clone()));
             }
             self.driver = Some(driver);
         }

@@ -1,0 +1,150 @@
+//! What a run found, by cause and not by trial: a hundred trials that show one defect are one finding.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::statistics::worst_share;
+use crate::record::{TrialRecord, Verdict};
+
+/// Trials that say the same.
+pub struct Finding<'a> {
+    /// What they say.
+    pub verdict: Verdict,
+    /// The cause, the broken promise, or the first trial's own words.
+    pub title: String,
+    /// Report of the defect, where one is listed.
+    pub link: &'a str,
+    /// The trials, by number.
+    pub trials: Vec<usize>,
+    /// The one that lost the greatest share.
+    pub worst: usize,
+    /// Names by axis: servers, policies, workloads, faults.
+    pub axes: [(&'static str, BTreeSet<&'a str>); 4],
+}
+
+/// Every finding, what is new before what is known, then what was not put to the test. A kept promise is none.
+pub fn of(trials: &[TrialRecord]) -> Vec<Finding<'_>> {
+    let mut causes: BTreeMap<Cause<'_>, Vec<usize>> = BTreeMap::new();
+    for (number, trial) in trials.iter().enumerate().filter(|(_, trial)| trial.verdict != Verdict::Kept) {
+        causes.entry(Cause::of(trial)).or_default().push(number);
+    }
+    let mut findings: Vec<_> =
+        causes.into_iter().map(|(cause, numbers)| finding(trials, &cause, numbers)).collect();
+    findings.sort_by_key(|finding| (rank(finding.verdict), usize::MAX - finding.trials.len()));
+    findings
+}
+
+/// What trials of one finding have in common.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Cause<'a> {
+    verdict: Verdict,
+    /// Link and cause of a listed defect, the promise that was broken, or what went wrong.
+    because: [&'a str; 2],
+    signature: String,
+}
+
+impl<'a> Cause<'a> {
+    fn of(trial: &'a TrialRecord) -> Self {
+        let known = trial.known.as_ref().map(|known| [known.link.as_str(), known.cause.as_str()]);
+        let promise = trial.promise.as_ref().map(|promise| [promise.id.as_str(), promise.sentence.as_str()]);
+        let (because, signature) = match trial.verdict {
+            Verdict::Known => (known.unwrap_or_default(), String::new()),
+            Verdict::Broken => (promise.unwrap_or_default(), anomalies(trial)),
+            Verdict::Kept | Verdict::Inconclusive | Verdict::Unsupported | Verdict::Errored => {
+                (Default::default(), without_numbers(&trial.message))
+            }
+        };
+        Self { verdict: trial.verdict, because, signature }
+    }
+}
+
+fn finding<'a>(trials: &'a [TrialRecord], cause: &Cause<'a>, numbers: Vec<usize>) -> Finding<'a> {
+    let share = |number: &usize| worst_share(&trials[*number]);
+    let worst = numbers.iter().copied().max_by(|one, other| share(one).total_cmp(&share(other)));
+    let worst = worst.unwrap_or(numbers[0]);
+    let title = match cause.verdict {
+        Verdict::Known => cause.because[1].to_owned(),
+        Verdict::Broken if cause.signature.is_empty() => format!("Not kept: {}", cause.because[1]),
+        Verdict::Broken => format!("{}. Not kept: {}", cause.signature, cause.because[1]),
+        Verdict::Kept | Verdict::Inconclusive | Verdict::Unsupported | Verdict::Errored => {
+            trials[numbers[0]].message.clone()
+        }
+    };
+    let names = |of: fn(&TrialRecord) -> &str| numbers.iter().map(|&number| of(&trials[number])).collect();
+    Finding {
+        verdict: cause.verdict,
+        title,
+        link: if cause.verdict == Verdict::Known { cause.because[0] } else { "" },
+        worst,
+        axes: [
+            ("server", names(|trial| &trial.server)),
+            ("persistence", names(|trial| &trial.persistence)),
+            ("workload", names(|trial| &trial.workload)),
+            ("fault", names(|trial| &trial.fault)),
+        ],
+        trials: numbers,
+    }
+}
+
+fn anomalies(trial: &TrialRecord) -> String {
+    let words: Vec<_> = trial.anomalies.iter().map(|anomaly| anomaly.as_str()).collect();
+    words.join(", ")
+}
+
+/// Messages that differ in their numbers alone say the same.
+fn without_numbers(message: &str) -> String {
+    let mut out = String::new();
+    for c in message.chars() {
+        match c.is_ascii_digit() {
+            true if out.ends_with('#') => {}
+            true => out.push('#'),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
+fn rank(verdict: Verdict) -> usize {
+    Verdict::ALL.iter().position(|other| *other == verdict).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Anomaly, KnownRef};
+
+    #[test]
+    fn trials_of_one_cause_are_one_finding_and_the_new_come_first() {
+        let trial = |fault: &str, verdict, message: &str| TrialRecord {
+            fault: fault.into(),
+            verdict,
+            message: message.into(),
+            ..TrialRecord::default()
+        };
+        let known = |fault| TrialRecord {
+            known: Some(KnownRef { link: "https://example.com/1".into(), cause: "it is so".into() }),
+            ..trial(fault, Verdict::Known, "lost 3 of 9")
+        };
+        let hole = TrialRecord { anomalies: vec![Anomaly::Hole], ..trial("kill", Verdict::Broken, "lost 7") };
+        let trials = [
+            known("kill"),
+            trial("kill", Verdict::Kept, "kept all 9"),
+            known("stop"),
+            trial("oom", Verdict::Inconclusive, "quiet for 12.5 ms"),
+            trial("oom", Verdict::Inconclusive, "quiet for 7.25 ms"),
+            hole,
+            trial("kill", Verdict::Broken, "lost 8"),
+        ];
+        let found: Vec<_> = of(&trials).iter().map(|one| (one.verdict, one.trials.clone())).collect();
+        assert_eq!(
+            found,
+            [
+                (Verdict::Broken, vec![6]),
+                (Verdict::Broken, vec![5]),
+                (Verdict::Inconclusive, vec![3, 4]),
+                (Verdict::Known, vec![0, 2]),
+            ]
+        );
+        let faults = &of(&trials)[3].axes[3];
+        assert_eq!((faults.0, faults.1.iter().copied().collect::<Vec<_>>()), ("fault", vec!["kill", "stop"]));
+    }
+}

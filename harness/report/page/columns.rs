@@ -1,0 +1,170 @@
+//! Every trial by column, with a dictionary for each dimension: ten thousand of them stay small.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::record::{Report, TrialRecord};
+use crate::report::findings::Finding;
+use crate::report::statistics::{class, worst_share};
+
+/// Longest message that a page shows of a trial without details.
+const MESSAGE: usize = 600;
+
+/// What the page's script reads.
+#[derive(Serialize)]
+pub struct Columns<'a> {
+    suite: Column,
+    server: Column,
+    persistence: Column,
+    /// The third part of a trial's name: the policy, and the storage where it is named.
+    place: Column,
+    workload: Column,
+    fault: Column,
+    verdict: Column,
+    shape: Column,
+    /// Separated by blanks.
+    anomalies: Column,
+    /// What kind of misfortune the promise that decided is about.
+    class: Column,
+    promise: Column,
+    /// What that promise lets go, as a stretch of time; absent where time does not bound it.
+    allowed_ms: Vec<Option<f64>>,
+    message: Column,
+    /// The command that runs a trial again, with `{}` for its name.
+    repro: Column,
+    seed: Vec<u64>,
+    attempt: Vec<u32>,
+    acknowledged: Vec<u64>,
+    lost: Vec<u64>,
+    in_doubt: Vec<u64>,
+    /// Worst share that a life of the trial lost, in parts of ten thousand.
+    share: Vec<u64>,
+    window_ms: Vec<Option<f64>>,
+    recovery_ms: Vec<Option<f64>>,
+    duration_ms: Vec<u64>,
+    offset_ms: Vec<u64>,
+    /// Acknowledged writes per second in the first life.
+    rate: Vec<Option<u64>>,
+    pace: Vec<Option<u32>>,
+    p99_ms: Vec<Option<f64>>,
+    /// Number of the finding that a trial belongs to.
+    finding: Vec<Option<usize>>,
+    /// What the findings are called.
+    causes: Vec<String>,
+    /// Trials whose details are packed, in the order of the packs.
+    told: Vec<usize>,
+    /// Details in a pack.
+    pack: usize,
+    /// Telling trials whose details did not fit.
+    untold: usize,
+    matrix: &'a str,
+    cpus: usize,
+}
+
+/// Each word once, and which one a trial has.
+#[derive(Serialize, Default)]
+pub struct Column {
+    words: Vec<String>,
+    at: Vec<usize>,
+}
+
+impl Column {
+    fn of(trials: &[TrialRecord], word: impl Fn(&TrialRecord) -> String) -> Self {
+        let mut seen = HashMap::new();
+        let mut column = Self::default();
+        for trial in trials {
+            let word = word(trial);
+            let next = column.words.len();
+            let at = *seen.entry(word.clone()).or_insert(next);
+            if at == next {
+                column.words.push(word);
+            }
+            column.at.push(at);
+        }
+        column
+    }
+}
+
+impl<'a> Columns<'a> {
+    /// The columns of a report; `told` are the trials with details, in packs of `pack`.
+    pub fn of(
+        report: &'a Report,
+        findings: &[Finding<'_>],
+        told: Vec<usize>,
+        pack: usize,
+        untold: usize,
+    ) -> Self {
+        let trials = &report.trials;
+        let whole = |value: f64| value.max(0.0).round() as u64;
+        let tenth = |value: f64| (value * 10.0).round() / 10.0;
+        let first = |trial: &'a TrialRecord| trial.epochs.first().map(|epoch| &epoch.pressure);
+        let mut finding = vec![None; trials.len()];
+        for (number, found) in findings.iter().enumerate() {
+            found.trials.iter().for_each(|&trial| finding[trial] = Some(number));
+        }
+        let place = |trial: &TrialRecord| {
+            trial.name.split("::").nth(2).map_or_else(|| trial.persistence.clone(), str::to_owned)
+        };
+        Self {
+            suite: Column::of(trials, |trial| trial.suite.clone()),
+            server: Column::of(trials, |trial| trial.server.clone()),
+            persistence: Column::of(trials, |trial| trial.persistence.clone()),
+            place: Column::of(trials, place),
+            workload: Column::of(trials, |trial| trial.workload.clone()),
+            fault: Column::of(trials, |trial| trial.fault.clone()),
+            verdict: Column::of(trials, |trial| trial.verdict.as_str().into()),
+            shape: Column::of(trials, |trial| trial.shape.as_str().into()),
+            anomalies: Column::of(trials, |trial| {
+                trial.anomalies.iter().map(|anomaly| anomaly.as_str()).collect::<Vec<_>>().join(" ")
+            }),
+            class: Column::of(trials, |trial| class(trial).into()),
+            promise: Column::of(trials, |trial| promise(trial).into()),
+            allowed_ms: trials.iter().map(|trial| trial.promise.as_ref()?.window_ms).collect(),
+            message: Column::of(trials, |trial| shorten(&trial.message, MESSAGE)),
+            repro: Column::of(trials, |trial| trial.repro.replacen(&trial.name, "{}", 1)),
+            seed: trials.iter().map(|trial| trial.seed).collect(),
+            attempt: trials.iter().map(|trial| trial.attempt).collect(),
+            acknowledged: trials.iter().map(|trial| trial.acknowledged).collect(),
+            lost: trials.iter().map(|trial| trial.lost).collect(),
+            in_doubt: trials.iter().map(|trial| trial.in_doubt).collect(),
+            share: trials.iter().map(|trial| parts(trial)).collect(),
+            window_ms: trials.iter().map(|trial| trial.window_ms.map(tenth)).collect(),
+            recovery_ms: trials.iter().map(|trial| trial.recovery_ms.map(tenth)).collect(),
+            duration_ms: trials.iter().map(|trial| whole(trial.duration_ms)).collect(),
+            offset_ms: trials.iter().map(|trial| whole(trial.offset_ms)).collect(),
+            rate: trials.iter().map(|trial| first(trial).map(|pressure| whole(pressure.rate))).collect(),
+            pace: trials.iter().map(|trial| first(trial).and_then(|pressure| pressure.pace)).collect(),
+            p99_ms: trials
+                .iter()
+                .map(|trial| first(trial)?.latency_p99_ms.map(|ms| (ms * 1e3).round() / 1e3))
+                .collect(),
+            finding,
+            causes: findings.iter().map(|found| shorten(&found.title, MESSAGE)).collect(),
+            told,
+            pack,
+            untold,
+            matrix: &report.run.matrix,
+            cpus: report.run.cpus,
+        }
+    }
+}
+
+/// Row of the contract that decided.
+fn promise(trial: &TrialRecord) -> &str {
+    trial.promise.as_ref().map_or("", |promise| &promise.id)
+}
+
+/// In parts of ten thousand; whatever was lost is at least one.
+fn parts(trial: &TrialRecord) -> u64 {
+    let parts = (worst_share(trial) * 1e4).round() as u64;
+    parts.max(u64::from(trial.lost > 0))
+}
+
+/// The first characters of a text, and a mark where more would follow.
+pub fn shorten(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,114 @@
+// One trial: what happened, what it cost, and everything that is needed to believe it and to run it again.
+const table = (caption, head, rows) => el("div", { class: "scroll" }, el("table", { class: "plain" }, el("caption", { class: "unseen" }, caption), el("thead", {}, el("tr", {}, ...head.map((text) => el("th", { scope: "col" }, text)))), el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map((cell) => el("td", {}, cell instanceof Node ? cell : String(cell ?? ""))))))));
+const section = (title, ...kids) => el("section", {}, el("h3", {}, title), ...kids);
+const facts = (pairs) => el("dl", { class: "facts" }, ...pairs.filter(([, value]) => value != null && value !== "").flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
+const linkTo = (address) => (/^https?:\/\//i.test(address) ? el("a", { href: address, rel: "noreferrer noopener" }, address) : address);
+const SOURCES = { docs: "the documentation of Redis and Valkey", source: "the server's source", run: "seen in runs", principle: "nobody wrote it down, everybody counts on it", "matrix.toml": "your matrix.toml" };
+const sourceText = (source) => source.split("; ").map((one) => SOURCES[one] ?? one).join("; ");
+
+const lifeOf = (epoch, number, verdict) => {
+  const pressure = epoch.pressure;
+  const lost = epoch.lost + epoch.lost_baseline;
+  return section(`Life ${number + 1}: ${epoch.death}`, el("p", {}, chip(verdict === "known" && epoch.verdict === "broken" ? "known" : epoch.verdict), " ", epoch.message),
+    orderStrip(epoch),
+    epoch.ack_density.length ? el("p", { class: "hint" }, shapeGlyph(epoch.shape), ` The ${count(epoch.acknowledged)} acknowledged writes in their order, from the first to the last; red, from below, is gone. ${epoch.shape}: ${SHAPES[epoch.shape]}.`) : null,
+    facts([
+      ["Writes", `${count(epoch.acknowledged)} acknowledged, ${count(lost)} lost, ${count(epoch.in_doubt)} in doubt (${count(epoch.in_doubt_present)} of them are there), ${count(epoch.refused)} refused, ${count(epoch.expired)} expired`],
+      ["Window", epoch.window_ms == null ? null : `the oldest lost write was acknowledged ${ms(epoch.window_ms)} before the fault`],
+      ["Pressure", `${count(pressure.acked_before_fault)} acknowledged before the fault, ${count(pressure.acked_after_fault)} after it, ${count(pressure.in_flight)} in flight${pressure.quiet_ms == null ? "" : `, last answer ${ms(pressure.quiet_ms)} before`}${pressure.phase ? `, met during ${pressure.phase}` : ""}${pressure.rewrites == null ? "" : `, after ${pressure.rewrites} rewrites and ${pressure.saves} snapshots`}`],
+      ["Speed", `${count(pressure.rate)} writes per second${pressure.pace ? ` (held to ${count(pressure.pace)})` : ""}${pressure.latency_p99_ms == null ? "" : `; half within ${ms(pressure.latency_p50_ms)}, 99% within ${ms(pressure.latency_p99_ms)}, all within ${ms(pressure.latency_max_ms)}`}`],
+      ["End", epoch.exit],
+      ["Recovery", epoch.recovery_ms == null ? "✕ did not come back" : `ready after ${ms(epoch.recovery_ms)}`],
+      ["Promise", epoch.promise ? `${epoch.promise.id}: may lose ${epoch.promise.allowed}` : null],
+    ]));
+};
+const grown = (file) => {
+  const { bytes_dead: dead, bytes_recovered: now } = file;
+  if (dead == null) return "made by the start";
+  if (now == null) return "gone after the start";
+  return dead === now ? "same size" : `${now > dead ? "+" : "−"}${count(Math.abs(now - dead))} B`;
+};
+const evidence = (trial) => {
+  const left = [], right = [];
+  if (trial.policy.length) left.push(section("Policy: asked for and in force", table("Policy", ["Directive", "Asked for", "In force"], trial.policy.map((line) => [el("code", {}, line.directive), line.requested ?? "–", line.in_force ? line.effective || '""' : el("span", { class: "no" }, "✕ " + (line.effective ?? "unknown"))]))));
+  if (trial.examples.length) left.push(section("Examples of keys", table("Examples", ["Class", "Key", "Acknowledged", "Should hold", "Holds"], trial.examples.map((one) => [one.anomaly, el("code", {}, one.key), one.acked_ms == null ? "never" : "at " + ms(one.acked_ms), one.expected, one.observed]))));
+  if (trial.files.length) left.push(section("Files: as the dead server left them, and after the start", table("Files", ["Life", "File", "Dead", "Recovered", ""], trial.files.map((file) => [file.epoch + 1, el("code", {}, file.path), bytes(file.bytes_dead), bytes(file.bytes_recovered), grown(file)]))));
+  if (trial.events.length) right.push(section("What happened", table("Events", ["At", "What", ""], trial.events.map((event) => [ms(event.at_ms), el("b", {}, event.kind), event.text + (event.until_ms == null ? "" : ` (for ${ms(event.until_ms - event.at_ms)})`)]))));
+  return el("div", { class: "cols" }, el("div", {}, ...left), el("div", {}, ...right));
+};
+const promiseOf = (trial) => trial.promise && el("div", { class: "promise" },
+  el("p", {}, el("b", {}, "The promise that applied: "), `${trial.promise.sentence}. It may lose ${trial.promise.allowed}.`),
+  el("p", { class: "quiet" }, "Row ", el("code", {}, trial.promise.id), ` of the contract. Where it is written: ${sourceText(trial.promise.source)}.`));
+const knownOf = (trial) => trial.known && el("p", { class: "known" }, chip("known"), " ", trial.known.cause + " ", linkTo(trial.known.link));
+
+const fillTrial = (i, trial) => {
+  const kids = [];
+  const repro = reproOf(i);
+  if (trial) kids.push(promiseOf(trial), knownOf(trial));
+  if (word("suite", i).startsWith("incident")) kids.push(el("p", { class: "hint" }, "The whole story: docs/incident.md"));
+  kids.push(section("Run it again", el("div", { class: "repro" }, el("pre", { class: "one", id: "repro" }, repro), copyable(repro))));
+  if (!trial) {
+    kids.push(facts([["Writes", `${count(data.acknowledged[i])} acknowledged, ${count(data.lost[i])} lost (${word("shape", i)}), ${count(data.in_doubt[i])} in doubt`], ["Recovery", ms(data.recovery_ms[i])], ["Took", ms(data.duration_ms[i])], ["Promise", word("promise", i)], ["Speed", data.rate[i] == null ? null : `${count(data.rate[i])} writes per second, 99% within ${ms(data.p99_ms[i])}`]]));
+    kids.push(el("p", { class: "quiet" }, "The page keeps the summary of this trial: it holds the details of those that tell most. ", el("a", { href: "report.json" }, "report.json"), " has the whole record."));
+  } else {
+    kids.push(section("Timeline", timeline(trial)), ...trial.epochs.map((epoch, n) => lifeOf(epoch, n, word("verdict", i))), evidence(trial));
+    const disk = trial.exploration;
+    if (disk) kids.push(section("Explored disk", el("p", {}, `${count(disk.operations)} operations were recorded; cutting the power at ${count(disk.cuts)} points of them leaves ${count(disk.states)} different states, and a server was started on ${count(disk.booted)}.`, disk.trace ? ` The trace: ${disk.trace}.` : "", " report.json tells each model and the states that speak most.")));
+    if (trial.earlier.length) kids.push(section("Earlier attempts", el("ul", {}, ...trial.earlier.map((one) => el("li", {}, chip(one.verdict), " ", one.message, el("span", { class: "quiet" }, ` (${ms(one.duration_ms)})`))))));
+    if (trial.log_tail.length) kids.push(section("The end of the server's log", el("pre", { tabindex: 0 }, trial.log_tail.join("\n"))));
+    if (trial.cut) kids.push(el("p", { class: "quiet" }, "This record is long: its log and files are in report.json."));
+    kids.push(facts([["Server", `${word("server", i)}: version ${trial.server_version}, ${trial.origin.kind} ${trial.origin.source}`], ["Digest", trial.origin.digest], ["Started", trial.started_at], ["Took", ms(data.duration_ms[i])], ["Attempt", String(data.attempt[i])]]));
+  }
+  $("trial").replaceChildren(...headOf(i), ...kids.filter(Boolean));
+};
+const headOf = (i) => {
+  const at = shown.indexOf(i);
+  const step = (by, text, key) => {
+    const next = shown[at + by];
+    return button(text, () => openTrial(next), { disabled: at < 0 || next == null, title: `${text} (${key})` });
+  };
+  return [
+    el("div", { class: "crumbs" }, button("← All trials", () => shut(), { title: "Back (Esc)" }), el("span", { class: "quiet" }, at < 0 ? "" : `${count(at + 1)} of ${count(shown.length)}`), step(-1, "Previous", "k"), step(1, "Next", "j")),
+    el("h2", { id: "trial-name" }, chip(word("verdict", i)), " ", el("span", { class: "mono" }, names[i])),
+    el("p", { class: "say" }, word("message", i)),
+    word("anomalies", i) ? el("p", { class: "quiet" }, "Seen: " + word("anomalies", i).split(" ").join(", ")) : "",
+  ];
+};
+let overviewAt = 0;
+const openTrial = async (i, entry = "push") => {
+  if ($("trial").hidden) overviewAt = scrollY;
+  state.trial = names[i];
+  cursor = Math.max(0, gridLines.indexOf(i));
+  writeAddress(entry);
+  $("overview").hidden = true;
+  $("answer").hidden = true;
+  $("trial").hidden = false;
+  let trial = null;
+  try {
+    trial = await detail(i);
+  } catch (error) {
+    console.error(error);
+  }
+  // Somebody may have gone on meanwhile.
+  if (state.trial !== names[i]) return;
+  fillTrial(i, trial);
+  scrollTo(0, 0);
+  $("trial").focus({ preventScroll: true });
+};
+const hideTrial = () => {
+  $("trial").hidden = true;
+  $("trial").replaceChildren();
+  $("overview").hidden = false;
+  $("answer").hidden = false;
+};
+const shut = (entry = "push") => {
+  if ($("trial").hidden) return;
+  state.trial = "";
+  writeAddress(entry);
+  hideTrial();
+  repaint();
+  drawRows();
+  scrollTo(0, overviewAt);
+  moveCursor(0);
+  grid.focus({ preventScroll: true });
+};

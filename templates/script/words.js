@@ -1,0 +1,29 @@
+// Numbers and times as a person reads them.
+const count = (n) => n.toLocaleString("en-US");
+const ms = (n) => {
+  if (n == null) return "";
+  if (n >= 60_000) return (n / 60_000).toFixed(1) + " min";
+  if (n >= 10_000) return (n / 1000).toFixed(1) + " s";
+  if (n >= 1000) return (n / 1000).toFixed(2) + " s";
+  return n >= 10 || n === 0 ? Math.round(n) + " ms" : n.toFixed(1) + " ms";
+};
+const bytes = (n) => {
+  if (n == null) return "–";
+  if (n < 10_000) return count(n) + " B";
+  return n < 10_000_000 ? count(Math.round(n / 1024)) + " KiB" : count(Math.round(n / 1_048_576)) + " MiB";
+};
+// A share in parts of ten thousand.
+const percent = (parts) => (parts >= 9950 ? "100%" : parts >= 100 ? Math.round(parts / 100) + "%" : parts > 0 ? "<1%" : "0");
+const plural = (n, one, many = one + "s") => `${count(n)} ${n === 1 ? one : many}`;
+// One time in twenty, so long a run of luck would be seen at this chance.
+const chance = (runs) => (runs ? 1 - 0.05 ** (1 / runs) : 1);
+const chanceText = (runs) => {
+  const most = chance(runs) * 100;
+  return (most >= 10 ? most.toFixed(0) : most.toFixed(1)) + "%";
+};
+const MARKS = { broken: "✕", errored: "!", inconclusive: "?", known: "◆", unsupported: "–", kept: "✓" };
+const RANK = { broken: 5, errored: 4, inconclusive: 3, known: 2, unsupported: 1, kept: 0 };
+const SHAPES = {
+  none: "nothing is lost", suffix: "the newest writes are gone", prefix: "the oldest writes are gone",
+  hole: "one gap, with survivors on both sides", scattered: "several gaps", all: "every write is gone",
+};
