@@ -137,6 +137,12 @@ impl Replay {
         self.now.apply(op);
     }
 
+    /// Puts another content in a file's place, all of it durable.
+    pub fn replace(&mut self, ino: Ino, content: Content) {
+        self.now.files.insert(ino, content.clone());
+        self.files.insert(ino, FileState { synced: content, pending: Vec::new() });
+    }
+
     /// Plays operations of a log.
     pub fn play_all<'a>(&mut self, log: impl IntoIterator<Item = &'a Rec>) {
         for rec in log {

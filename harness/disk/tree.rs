@@ -166,7 +166,9 @@ pub fn rename(folders: &mut Folders, op: &Op) {
 /// What an operation changes, entry by entry: what stands at each place afterwards.
 pub fn entries(folders: &Folders, op: &Op) -> Vec<(Place, Option<Ino>)> {
     match op {
-        Op::Create { at, ino } | Op::Mkdir { at, ino } | Op::Link { at, ino } => vec![(at.clone(), Some(*ino))],
+        Op::Create { at, ino } | Op::Mkdir { at, ino } | Op::Link { at, ino } => {
+            vec![(at.clone(), Some(*ino))]
+        }
         Op::Unlink { at } | Op::Rmdir { at } => vec![(at.clone(), None)],
         Op::Rename { from, to } => {
             let moved = folders.get(&from.0).and_then(|entries| entries.get(&from.1)).copied();

@@ -3,10 +3,10 @@
 
 use async_trait::async_trait;
 
-use crate::contract::Death;
 use super::file_events::{EVENTS, Event, Watch};
 use super::scene::PHASE_LIMIT;
 use super::{Mistake, Scene, Step, Trouble, Verb, choice, count, lab};
+use crate::contract::Death;
 
 pub(super) const VERB: Verb = Verb {
     word: "kill-on-file",

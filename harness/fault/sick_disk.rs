@@ -69,8 +69,7 @@ pub(super) const FAIL_IO: Verb = Verb {
         let word = choice(&[call], &words, false)?;
         let call = Call::ALL.iter().find(|(name, _)| *name == word).map_or(Call::Write, |(_, call)| *call);
         let number: u32 = count(number, "calls")?;
-        let failure =
-            Failure { from: u64::from(number), once: true, ..Failure::new(call, error(rest)?) };
+        let failure = Failure { from: u64::from(number), once: true, ..Failure::new(call, error(rest)?) };
         ill(args, "fail-io", move |ills| ills.failures.push(failure))
     },
 };
@@ -144,7 +143,10 @@ struct Ill {
 #[async_trait(?Send)]
 impl Step for Ill {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
-        scene.disk()?.sicken(&self.change);
+        let mut ills = Ills::default();
+        (self.change)(&mut ills);
+        let disk = if ills.is_about_files() { scene.plain_disk(&self.words)? } else { scene.disk()? };
+        disk.sicken(&self.change);
         scene.note("step", &self.words);
         Ok(())
     }
@@ -160,7 +162,7 @@ struct FillNow;
 #[async_trait(?Send)]
 impl Step for FillNow {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
-        let disk = scene.disk()?;
+        let disk = scene.plain_disk("fill-disk")?;
         let used = disk.used();
         disk.sicken(|ills| ills.capacity = Some(used));
         scene.note("step", &format!("the disk is full with {used} bytes"));

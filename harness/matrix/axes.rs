@@ -6,7 +6,8 @@ use std::path::Path;
 use super::diagnose::nearest;
 use super::sheet::{Notes, Sheet};
 use super::{
-    Directive, Fault, Filesystem, Launch, Package, Persistence, Server, Storage, StorageKind, Vocabulary, conf, directive,
+    Directive, Fault, Filesystem, Launch, Package, Persistence, Server, Storage, StorageKind, Vocabulary,
+    conf, directive,
 };
 use crate::glob;
 
@@ -102,7 +103,11 @@ impl Axes<'_> {
             let filesystem = word.and_then(|word| Filesystem::ALL.into_iter().find(|fs| fs.as_str() == word));
             if filesystem.is_some() && kind != StorageKind::Disk {
                 let help = Some("kind = \"disk\"".to_owned());
-                self.notes.add(span, format!("only a disk can have a file system, and storage `{name}` is none"), help);
+                self.notes.add(
+                    span,
+                    format!("only a disk can have a file system, and storage `{name}` is none"),
+                    help,
+                );
             }
             sheet.end();
             storages.push(Storage { name, kind, filesystem });

@@ -78,7 +78,8 @@ fn choices(replay: &Replay) -> Vec<Choice> {
                 Change::Write(..) => &[End::Whole, End::Page, End::Sector, End::Zeros],
                 Change::Truncate(_) => &[End::Whole],
             };
-            choices.extend(ends.iter().map(|end| Choice { names: all, bytes: Bytes::Front(ino, count, *end) }));
+            choices
+                .extend(ends.iter().map(|end| Choice { names: all, bytes: Bytes::Front(ino, count, *end) }));
         }
     }
     choices
