@@ -19,8 +19,6 @@ use support::files::Workload;
 
 mod support;
 
-
-
 /// What a machine gives, or `None` where it does not; then the reason is printed.
 fn given<T>(outcome: Result<T, DiskError>) -> Option<T> {
     match outcome {
@@ -75,7 +73,10 @@ fn what_was_synced_survives_on_each_file_system_and_what_was_not_is_gone() {
         assert!(aof.sync_all().is_err(), "{filesystem:?}: a device without power syncs");
         drop(aof);
         drive.lose(Model::default_of(Some(filesystem)), 0).unwrap();
-        assert_eq!(read(folder.path(), "aof").as_deref(), Some("one "), "{filesystem:?}");
+        // ext4 may know the length of what was never synced, and have zeros for it.
+        let aof = read(folder.path(), "aof").unwrap();
+        let zeros = if filesystem == Filesystem::Ext4 { "\0\0\0" } else { "" };
+        assert!(aof == "one " || aof == format!("one {zeros}"), "{filesystem:?}: {aof:?}");
         assert_eq!(read(folder.path(), "manifest").as_deref(), Some("manifest"), "{filesystem:?}");
         for gone in ["temp", "late", "moved"] {
             assert_eq!(read(folder.path(), gone), None, "{filesystem:?}: {gone}");
@@ -171,7 +172,8 @@ fn redis_that_syncs_always_keeps_everything_on_each_file_system_and_a_lying_disk
         drive.unmount().unwrap();
     }
     let mut matrix =
-        MATRIX.split("[[suite]]").next().unwrap().replace("SERVER", server("redis-7.0").to_str().unwrap());
+        MATRIX.split("[[suite]]").next().unwrap().replace("SERVER", server("redis-6.2").to_str().unwrap());
+    matrix += "[server.valkey]\nbinary = \"SERVER\"\n";
     for filesystem in Filesystem::ALL {
         let name = filesystem.as_str();
         matrix += &format!("[storage.{name}]\nkind = \"disk\"\nfilesystem = \"{name}\"\n");
@@ -231,7 +233,7 @@ fault = ["lying"]
             }
         }
     }
-    assert_eq!(seen, [12, 2, 3]);
+    assert_eq!(seen, [24, 4, 6]);
 }
 
 /// Runs random workloads on a real file system and on the model, cuts both at the same moments, and counts the states
@@ -258,7 +260,10 @@ fn compare(filesystem: Filesystem, seeds: std::ops::Range<u64>) -> Option<(usize
         drop(volume);
         disk.unmount().unwrap();
         let all = States::new(Model::default_of(Some(filesystem)), base, &log, 3);
-        let chosen: Vec<_> = all.filter(|state| workload.takes(state.index)).collect();
+        // What comes before the first sync of the folder is not compared.
+        let begin = moments[0].seen;
+        let chosen: Vec<_> =
+            all.filter(|state| state.index >= begin && workload.takes(state.index)).collect();
         states += chosen.len();
         recover_all(&bench, chosen.into_iter(), 4, |state, tree| {
             let done = moments.iter().take_while(|moment| moment.seen <= state.index).count();
@@ -326,6 +331,83 @@ fn what_btrfs_leaves_of_random_workloads() {
     let Some((states, forbidden)) = compare(Filesystem::Btrfs, 0..count) else { return };
     println!("btrfs: {count} workloads, {states} states, {} forbidden", forbidden.len());
     println!("{}", forbidden.iter().take(5).cloned().collect::<Vec<_>>().join("\n"));
+}
+
+/// What each call makes durable on each file system: printed, and judged where a server builds on it.
+#[test]
+fn each_file_system_makes_durable_what_it_is_asked_for() {
+    type Act = fn(&Path);
+    fn sync(path: &Path) {
+        File::open(path).unwrap().sync_all().unwrap();
+    }
+    fn sync_data(path: &Path) {
+        File::open(path).unwrap().sync_data().unwrap();
+    }
+    fn rename(data: &Path) {
+        fs::rename(data.join("old"), data.join("new")).unwrap();
+    }
+    let cases: [(&str, Act); 9] = [
+        ("rename, fsync of the folder", |data| {
+            rename(data);
+            sync(data);
+        }),
+        ("rename, fdatasync of the folder", |data| {
+            rename(data);
+            sync_data(data);
+        }),
+        ("rename, fsync of the file", |data| {
+            rename(data);
+            sync(&data.join("new"));
+        }),
+        ("rename, fdatasync of the file", |data| {
+            rename(data);
+            sync_data(&data.join("new"));
+        }),
+        ("rename, fsync of another folder", |data| {
+            rename(data);
+            sync(&data.join("folder"));
+        }),
+        ("rename, another file grows and is synced", |data| {
+            rename(data);
+            fs::write(data.join("folder/other"), "more").unwrap();
+            sync_data(&data.join("folder/other"));
+        }),
+        ("create, fsync of the file", |data| {
+            fs::write(data.join("new"), "text").unwrap();
+            sync(&data.join("new"));
+        }),
+        ("create, fdatasync of the file", |data| {
+            fs::write(data.join("new"), "text").unwrap();
+            sync_data(&data.join("new"));
+        }),
+        ("create, fdatasync of the folder", |data| {
+            fs::write(data.join("new"), "").unwrap();
+            sync_data(data);
+        }),
+    ];
+    let mut table = Vec::new();
+    for (what, act) in cases {
+        let mut row = Vec::new();
+        for filesystem in Filesystem::ALL {
+            let folder = tempfile::tempdir().unwrap();
+            let Some(mut drive) = drive(folder.path(), filesystem) else { return };
+            let data = folder.path().join("data");
+            fs::write(data.join("old"), "text").unwrap();
+            fs::create_dir(data.join("folder")).unwrap();
+            fs::write(data.join("folder/other"), "").unwrap();
+            drive.sync_all();
+            act(&data);
+            drive.cut();
+            drive.lose(Model::default_of(Some(filesystem)), 0).unwrap();
+            row.push(data.join("new").exists());
+            drive.unmount().unwrap();
+        }
+        println!("{what}: {row:?}");
+        table.push((what, row));
+    }
+    let durable = |what: &str| table.iter().find(|row| row.0 == what).unwrap().1.clone();
+    assert_eq!(durable("rename, fsync of the folder"), [true; 3]);
+    assert_eq!(durable("create, fsync of the file"), [true; 3]);
 }
 
 /// How many states a second are recovered and read.

@@ -122,12 +122,12 @@ impl Workload {
             }
             11..13 => {
                 File::open(&path).unwrap().sync_all().unwrap();
-                self.replay.play(&Op::Fsync { ino, covers });
+                self.replay.play(&Op::Fsync { ino, covers, datasync: false });
                 format!("fsync {name}")
             }
             13..15 => {
                 File::open(&path).unwrap().sync_data().unwrap();
-                self.replay.play(&Op::Fsync { ino, covers });
+                self.replay.play(&Op::Fsync { ino, covers, datasync: true });
                 format!("fdatasync {name}")
             }
             15..17 => {
