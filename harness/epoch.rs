@@ -113,7 +113,7 @@ pub async fn judge(
         anomalies,
         promise: Some(applied.to_record()),
         verdict,
-        message: weak.filter(|_| verdict == Verdict::Inconclusive).unwrap_or(judgement.message),
+        message: weak.filter(|_| verdict == Verdict::Inconclusive).unwrap_or_else(|| judgement.words()),
         pressure,
         from_ms: millis(loss.from_us),
         fault_ms: millis(fault_us),
@@ -200,7 +200,7 @@ async fn compare_files(scene: &mut Scene, draft: &Draft, record: &mut TrialRecor
     Ok(cut)
 }
 
-fn pressure(draft: &Draft, scene: &Scene) -> Pressure {
+pub(crate) fn pressure(draft: &Draft, scene: &Scene) -> Pressure {
     let done = draft.done;
     let acked = done.map_or(0, |done| done.acked);
     let seconds = draft.wrote_for.as_secs_f64();

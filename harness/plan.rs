@@ -44,6 +44,8 @@ pub struct Plan {
     pub ready: Duration,
     /// Folder of this trial; short, because unix sockets live in it.
     pub folder: PathBuf,
+    /// Folder for traces of disks; absent where none are kept.
+    pub traces: Option<PathBuf>,
     /// Name of the trial for the engine: unique in the run, `[a-z0-9-]`.
     pub id: String,
     /// The whole matrix, for contracts, budgets and known findings.

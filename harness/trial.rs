@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::contract;
 use crate::engine::Engine;
 use crate::epoch;
+use crate::explore;
 use crate::fault::scene::Recovery;
 use crate::fault::{self, Scene, Step, Trouble, policy};
 use crate::matrix::Login;
@@ -134,7 +135,7 @@ async fn play(scene: &mut Scene, record: &mut TrialRecord) -> Result<(), Trouble
 }
 
 /// Runs steps and judges every recovery; false when the server did not come back.
-async fn act(
+pub(crate) async fn act(
     scene: &mut Scene,
     record: &mut TrialRecord,
     baseline: &mut Survey,
@@ -142,6 +143,10 @@ async fn act(
 ) -> Result<bool, Trouble> {
     for (number, step) in script.iter().enumerate() {
         step.run(scene).await?;
+        if let Some((request, trace)) = scene.exploration.take() {
+            explore::run(scene, &request, baseline, trace, record)?;
+            return Ok(false);
+        }
         let Some(recovery) = scene.recovery.take() else { continue };
         let mended = script.get(number + 1).is_some_and(|next| next.mends());
         if mended && matches!(recovery, Recovery::Refused { .. }) {

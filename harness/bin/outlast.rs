@@ -37,6 +37,16 @@ enum Command {
         #[arg(value_enum)]
         file: Described,
     },
+    /// Look into a recorded disk: its operations, or one of the states that a power cut may have left.
+    State {
+        /// A trace: a file in `traces/` of a run's folder.
+        trace: std::path::PathBuf,
+        /// The state, such as fsync-only@120.0; without it the operations are listed.
+        token: Option<String>,
+        /// An empty folder to write its files into; without it they are listed.
+        #[arg(long)]
+        into: Option<std::path::PathBuf>,
+    },
     /// Write the reports of a run again, from its journals.
     Report {
         /// The folder of a run below `reports/`.
@@ -61,6 +71,7 @@ fn main() -> ExitCode {
         Command::Run { args } => outlast::main_with(std::iter::once("outlast run".into()).chain(args)),
         Command::Clean => clean(),
         Command::Schema { file } => describe(file),
+        Command::State { trace, token, into } => state(&trace, token.as_deref(), into.as_deref()),
         Command::Report { run } => render(&run),
     }
 }
@@ -103,6 +114,20 @@ fn describe(file: Described) -> ExitCode {
         Err(error) => {
             eprintln!("failed to print the schema: {error}");
             ExitCode::from(outlast::run::exit::LAB)
+        }
+    }
+}
+
+fn state(trace: &Path, token: Option<&str>, into: Option<&Path>) -> ExitCode {
+    match outlast::explore::show(trace, token, into) {
+        Ok(text) => {
+            // A reader that has seen enough is no error.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(outlast::run::exit::USAGE)
         }
     }
 }

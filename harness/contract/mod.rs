@@ -74,6 +74,9 @@ pub struct PowerCut {
     pub warns: bool,
     /// The longest fsync before it, in microseconds.
     pub longest_fsync_us: u64,
+    /// When a child that writes a snapshot or a rewrite began, where one is or was at work within the reach of an fsync,
+    /// in microseconds since the trial began.
+    pub child_from_us: Option<u64>,
 }
 
 /// How the server was made to die.

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::promise::{Allow, Applied};
-use super::{Circumstances, Damage, Death};
+use super::{Circumstances, Damage, Death, PowerCut};
 
 /// What `everysec` can lose to SIGKILL: with an fsync in flight the write itself is postponed up to 2 s while replies
 /// go on, and the check for that runs every 100 ms.
@@ -213,7 +213,7 @@ fn dying(facts: &Circumstances) -> Allow {
             return match facts.config.get("appendfsync").map(String::as_str) {
                 Some("always") => Allow::Nothing,
                 Some("no") => Allow::All,
-                _ => Allow::Window(everysec_power_window(cut.longest_fsync_us)),
+                _ => Allow::Window(everysec_power_window(facts, cut)),
             };
         }
         let synced = facts.clean_exit || !is(facts, "appendfsync", "everysec");
@@ -240,8 +240,13 @@ fn since(facts: &Circumstances, at_us: u64) -> Duration {
 
 /// What `everysec` can lose to a power cut: an fsync begins a second after the one before it began, and once more if
 /// that one has not ended by then.
-fn everysec_power_window(longest_fsync_us: u64) -> Duration {
-    Duration::from_secs(1) + 2 * Duration::from_micros(longest_fsync_us)
+/// With `no-appendfsync-on-rewrite` no fsync begins while a child is at work.
+fn everysec_power_window(facts: &Circumstances, cut: PowerCut) -> Duration {
+    let window = Duration::from_secs(1) + 2 * Duration::from_micros(cut.longest_fsync_us);
+    match cut.child_from_us.filter(|_| yes(facts, "no-appendfsync-on-rewrite", false)) {
+        Some(child_us) => window + since(facts, child_us),
+        None => window,
+    }
 }
 
 fn saves_at_exit(facts: &Circumstances) -> bool {

@@ -9,8 +9,17 @@ use crate::record::{Anomaly, Shape};
 pub struct Judgement {
     /// Whether it was kept.
     pub kept: bool,
+    /// Whether it was broken in a state that no real file system is known to leave: a warning, and no verdict.
+    pub warned: bool,
     /// Why, for a person.
     pub message: String,
+}
+
+impl Judgement {
+    /// Why, and how much it counts.
+    pub fn words(&self) -> String {
+        if self.warned { format!("warning, no verdict: {}", self.message) } else { self.message.clone() }
+    }
 }
 
 /// Judges one epoch; a breach that only a state shows which no real file system is known to leave is a warning.
@@ -25,7 +34,7 @@ pub fn judge(
     if judgement.kept || !facts.power_cut.is_some_and(|cut| cut.warns) {
         return judgement;
     }
-    Judgement { kept: true, message: format!("warning, no verdict: {}", judgement.message) }
+    Judgement { kept: true, warned: true, ..judgement }
 }
 
 /// Holds one epoch against its promise. `loss` is absent when the server never came back; `refused` says that it ended by itself
@@ -37,13 +46,17 @@ fn hold(
     stuck: bool,
     facts: &Circumstances,
 ) -> Judgement {
-    let broken = |message: String| Judgement { kept: false, message };
+    let broken = |message: String| Judgement { kept: false, warned: false, message };
     if stuck {
         return broken("the server started and never answered".into());
     }
     if refused {
         return if applied.may_refuse {
-            Judgement { kept: true, message: format!("refused to start, which it may: {}", applied.sentence) }
+            Judgement {
+                kept: true,
+                warned: false,
+                message: format!("refused to start, which it may: {}", applied.sentence),
+            }
         } else {
             broken(format!("refused to start on its own files; the promise: {}", applied.sentence))
         };
@@ -89,7 +102,7 @@ fn hold(
     }
     let allowed =
         if loss.lost == 0 { String::new() } else { format!("; allowed is {}", applied.allow.words()) };
-    Judgement { kept: true, message: format!("{summary}{allowed}") }
+    Judgement { kept: true, warned: false, message: format!("{summary}{allowed}") }
 }
 
 fn within(allow: Allow, loss: &Loss, facts: &Circumstances) -> bool {

@@ -1,17 +1,54 @@
 //! Bytes of a file in pages that copies share until one of them is written to.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Bytes of a page: what a kernel writes back as one.
 pub const PAGE: usize = 4096;
 
-type Page = Arc<[u8; PAGE]>;
+/// A page, and its hash once somebody has asked for it: states of a trace share most of their pages.
+#[derive(Debug)]
+struct Page {
+    bytes: [u8; PAGE],
+    hash: OnceLock<blake3::Hash>,
+}
+
+impl Page {
+    const fn zeros() -> Self {
+        Self { bytes: [0; PAGE], hash: OnceLock::new() }
+    }
+
+    fn hash(&self) -> &blake3::Hash {
+        self.hash.get_or_init(|| blake3::hash(&self.bytes))
+    }
+}
+
+impl Clone for Page {
+    /// A copy is made to be written to, so it begins without a hash.
+    fn clone(&self) -> Self {
+        Self { bytes: self.bytes, hash: OnceLock::new() }
+    }
+}
+
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Page {}
+
+/// The bytes of a page that nobody else holds.
+fn own(page: &mut Arc<Page>) -> &mut [u8; PAGE] {
+    let page = Arc::make_mut(page);
+    page.hash.take();
+    &mut page.bytes
+}
 
 /// Bytes of a file. A copy costs a pointer per page; what lies behind the end in the last page is zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content {
     /// `None` is a hole: a page of zeros.
-    pages: Vec<Option<Page>>,
+    pages: Vec<Option<Arc<Page>>>,
     len: u64,
 }
 
@@ -42,8 +79,8 @@ impl Content {
         while !left.is_empty() {
             let within = at % PAGE;
             let (now, rest) = left.split_at(left.len().min(PAGE - within));
-            let page = self.pages[at / PAGE].get_or_insert_with(|| Arc::new([0; PAGE]));
-            Arc::make_mut(page)[within..within + now.len()].copy_from_slice(now);
+            let page = self.pages[at / PAGE].get_or_insert_with(|| Arc::new(Page::zeros()));
+            own(page)[within..within + now.len()].copy_from_slice(now);
             at += now.len();
             left = rest;
         }
@@ -57,7 +94,7 @@ impl Content {
             if within > 0
                 && let Some(Some(page)) = self.pages.last_mut()
             {
-                Arc::make_mut(page)[within..].fill(0);
+                own(page)[within..].fill(0);
             }
             self.len = len;
         } else {
@@ -74,7 +111,7 @@ impl Content {
             let within = at % PAGE;
             let take = (size - bytes.len()).min(PAGE - within);
             match &self.pages[at / PAGE] {
-                Some(page) => bytes.extend_from_slice(&page[within..within + take]),
+                Some(page) => bytes.extend_from_slice(&page.bytes[within..within + take]),
                 None => bytes.resize(bytes.len() + take, 0),
             }
             at += take;
@@ -92,9 +129,18 @@ impl Content {
         const ZEROS: [u8; PAGE] = [0; PAGE];
         let mut left = self.len as usize;
         for page in &self.pages {
-            let bytes = page.as_deref().unwrap_or(&ZEROS);
+            let bytes = page.as_ref().map_or(&ZEROS, |page| &page.bytes);
             take(&bytes[..left.min(PAGE)]);
             left = left.saturating_sub(PAGE);
+        }
+    }
+
+    /// Mixes length and bytes into a hash; only pages that are new cost anything.
+    pub fn mix_into(&self, hasher: &mut blake3::Hasher) {
+        static ZEROS: Page = Page::zeros();
+        hasher.update(&self.len.to_le_bytes());
+        for page in &self.pages {
+            hasher.update(page.as_deref().unwrap_or(&ZEROS).hash().as_bytes());
         }
     }
 

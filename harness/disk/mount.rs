@@ -160,6 +160,13 @@ impl Disk {
         self.shared.lock().used()
     }
 
+    /// When a child of the server began whose file is or was lately there.
+    pub fn child_from_us(&self) -> Option<u64> {
+        let state = self.shared.lock();
+        let at_us = state.cut.map_or_else(|| self.shared.now_us(), |cut| cut.at_us);
+        state.children.from_us(at_us)
+    }
+
     /// What it has seen.
     pub fn seen(&self) -> Seen {
         self.shared.lock().seen

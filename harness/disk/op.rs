@@ -151,3 +151,51 @@ pub struct Rec {
     /// What it was.
     pub op: Op,
 }
+
+/// How long after the end of a child its want of fsyncs may still tell, in microseconds.
+const AFTERMATH_US: u64 = 1_100_000;
+/// How the files begin that a child writes before they get their name.
+const CHILD_FILES: &str = "temp-";
+
+/// Children of the server that write snapshots and rewrites, as told by their files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Children {
+    open: std::collections::BTreeSet<String>,
+    /// When the first of those that are at work began, or of those that ended last.
+    from_us: Option<u64>,
+    ended_us: Option<u64>,
+}
+
+impl Children {
+    /// Takes an operation into account.
+    pub fn note(&mut self, op: &Op, at_us: u64) {
+        match op {
+            Op::Create { at, .. } if at.1.starts_with(CHILD_FILES) && !at.1.ends_with(".manifest") => {
+                if self.open.is_empty() {
+                    (self.from_us, self.ended_us) = (Some(at_us), None);
+                }
+                self.open.insert(at.1.clone());
+            }
+            Op::Rename { from: at, .. } | Op::Unlink { at } => {
+                if self.open.remove(&at.1) && self.open.is_empty() {
+                    self.ended_us = Some(at_us);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// When they began, where they are at work or ended so short before that it may still tell.
+    pub fn from_us(&self, at_us: u64) -> Option<u64> {
+        self.from_us.filter(|_| self.ended_us.is_none_or(|ended| at_us <= ended + AFTERMATH_US))
+    }
+}
+
+/// When a child of the server began whose file was there at a moment, or lately, in microseconds since the trial began.
+pub fn child_from_us(log: &[Rec], at_us: u64) -> Option<u64> {
+    let mut children = Children::default();
+    for rec in log.iter().filter(|rec| rec.op.changes_names()).take_while(|rec| rec.done_us <= at_us) {
+        children.note(&rec.op, rec.done_us);
+    }
+    children.from_us(at_us)
+}

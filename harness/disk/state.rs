@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::content::Content;
 use super::ills::Ills;
-use super::op::{Ino, Op, Rec};
+use super::op::{Children, Ino, Op, Rec};
 use super::replay::Replay;
 use super::tree::Tree;
 use crate::glob;
@@ -62,6 +62,7 @@ pub struct State {
     pub log: Option<Vec<Rec>>,
     pub ills: Ills,
     pub seen: Seen,
+    pub children: Children,
     pub cut: Option<Cut>,
     pub trap: Option<Trap>,
     pub meta: HashMap<Ino, Meta>,
@@ -95,6 +96,7 @@ impl Shared {
             log: record.then(Vec::new),
             ills: Ills::default(),
             seen: Seen::default(),
+            children: Children::default(),
             cut: None,
             trap: None,
             meta: HashMap::new(),
@@ -119,6 +121,7 @@ impl Shared {
         let done_us = self.now_us();
         state.replay.play(&op);
         let name = name_of(state, &op);
+        state.children.note(&op, done_us);
         let is_trapped = state.trap.as_mut().is_some_and(|trap| {
             let hit = trap.word == op.word() && name.is_some_and(|name| glob::matches(&trap.pattern, &name));
             trap.left -= u32::from(hit);

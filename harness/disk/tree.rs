@@ -73,10 +73,7 @@ impl Tree {
             hasher.update(folder.as_bytes()).update(b"\0d");
         }
         for (path, content) in self.paths() {
-            hasher.update(path.as_bytes()).update(b"\0f").update(&content.len().to_le_bytes());
-            content.each_page(|bytes| {
-                hasher.update(bytes);
-            });
+            content.mix_into(hasher.update(path.as_bytes()).update(b"\0f"));
         }
         let hash = hasher.finalize();
         u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes"))

@@ -19,6 +19,7 @@ pub mod control;
 mod crash;
 mod damage;
 mod during;
+mod explore;
 mod file_events;
 mod kill;
 mod kill_after;
@@ -136,6 +137,7 @@ pub const VERBS: &[Verb] = &[
     damage::duplicate::VERB,
     during::VERB,
     damage::drop::EMPTY,
+    explore::VERB,
     sick_disk::FAIL_FSYNC,
     sick_disk::FAIL_IO,
     sick_disk::FAIL_WRITE,

@@ -4,7 +4,7 @@
 //! order tells that moment, so a watcher asks `INFO persistence` again and again: the last answer before
 //! the fork that showed no child under way bounds it from below.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,8 @@ pub struct Saves {
 
 #[derive(Default)]
 struct State {
-    saved_until_us: Cell<Option<u64>>,
+    /// Snapshots that ended: when that was seen, and up to when they hold everything.
+    ended: RefCell<Vec<(u64, u64)>>,
     failed: Cell<bool>,
 }
 
@@ -37,7 +38,12 @@ impl Saves {
 
     /// Everything acknowledged up to this moment is in a completed snapshot of this life.
     pub fn saved_until_us(&self) -> Option<u64> {
-        self.state.saved_until_us.get()
+        self.state.ended.borrow().last().map(|(_, until_us)| *until_us)
+    }
+
+    /// Every snapshot of this life that ended: when that was seen, and up to when it holds everything.
+    pub fn ended(&self) -> Vec<(u64, u64)> {
+        self.state.ended.borrow().clone()
     }
 
     /// The last snapshot failed.
@@ -71,7 +77,7 @@ async fn watch(mut control: Control, began: Instant, state: Rc<State>) {
                 && ok
                 && saved_before != saved_at
             {
-                state.saved_until_us.set(Some(before_us));
+                state.ended.borrow_mut().push((asked_us, before_us));
             }
             idle_at = Some((asked_us, saved_at));
         }

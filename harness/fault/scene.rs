@@ -22,6 +22,8 @@ use super::storm::Storm;
 use crate::contract::Death;
 use crate::disk::Drive;
 use crate::engine::{Blueprint, Engine, Exit, Instance, Restart, Signal};
+use crate::explore::Request;
+use crate::explore::states::Trace;
 use crate::matrix::{Directive, StorageKind};
 use crate::oracle::History;
 use crate::plan::Plan;
@@ -77,6 +79,8 @@ pub struct Scene {
     paused: bool,
     supervisor: Option<Restart>,
     drive: Option<Drive>,
+    /// What is to be explored, until the trial has done it.
+    pub exploration: Option<(Request, Trace)>,
 }
 
 impl Scene {
@@ -123,6 +127,7 @@ impl Scene {
             paused: false,
             supervisor: None,
             drive,
+            exploration: None,
         })
     }
 
@@ -173,6 +178,7 @@ impl Scene {
         }
         if let Some(saves) = &self.saves {
             self.draft.saved_until_us = saves.saved_until_us();
+            self.draft.saves = saves.ended();
             self.draft.save_failed = saves.failed();
         }
         self.note("fault", words);

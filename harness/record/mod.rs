@@ -4,12 +4,14 @@
 //! without the matrix that made it. Times are milliseconds unless the name says
 //! otherwise; `at_ms` counts from the start of the trial.
 
+mod exploration;
 mod run;
 mod verdict;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::exploration::{Exploration, ModelFacts, StateFact};
 pub use self::run::{CaseFacts, JournalLine, Report, RunFacts, ServerFacts, Totals};
 pub use self::verdict::{Anomaly, Shape, Verdict};
 
@@ -86,6 +88,8 @@ pub struct TrialRecord {
     pub files: Vec<FileFact>,
     /// The last lines of the server's log; kept when the trial fails or loses.
     pub log_tail: Vec<String>,
+    /// What was explored of a recorded disk.
+    pub exploration: Option<Exploration>,
     /// A command to paste that runs this trial again.
     pub repro: String,
 }

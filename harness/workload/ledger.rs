@@ -27,7 +27,7 @@ struct Entry {
 
 /// The ops of one lane over all epochs. Times are microseconds since the trial began; a trial
 /// longer than 71 minutes does not fit and its limit keeps it far below.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Lane {
     chunks: Vec<Vec<Entry>>,
     ops: u32,
@@ -120,6 +120,7 @@ impl Lane {
 }
 
 /// The ledger of a trial: every lane, and where the current epoch begins.
+#[derive(Clone)]
 pub struct Ledger {
     /// Derives what each op did.
     pub workload: Arc<dyn Workload>,

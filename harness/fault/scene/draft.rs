@@ -72,6 +72,8 @@ pub struct Draft {
     pub config: BTreeMap<String, String>,
     /// Acknowledgements up to here are in a completed snapshot.
     pub saved_until_us: Option<u64>,
+    /// Snapshots that ended: when that was seen, and up to when they hold everything.
+    pub saves: Vec<(u64, u64)>,
     /// The last snapshot failed.
     pub save_failed: bool,
     /// Starts that were refused before somebody mended the files.

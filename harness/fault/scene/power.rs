@@ -7,6 +7,7 @@ use crate::contract::{Death, PowerCut};
 use crate::disk::model::Weight;
 use crate::disk::{Disk, DiskError, Drive, Model, Trap};
 use crate::engine::Signal;
+use crate::explore::{self, Request};
 use crate::fault::{Trouble, lab};
 use crate::matrix::StorageKind;
 use crate::plan::Plan;
@@ -136,6 +137,24 @@ impl Scene {
         self.lose(model, variant)
     }
 
+    /// Ends the life that was recorded with a power cut; what it may leave is explored next.
+    pub async fn record_until_now(&mut self, words: &str, request: Request) -> Result<(), Trouble> {
+        self.disk()?;
+        if self.is_up() {
+            self.strike(words, Death::PowerCut).await?;
+        } else {
+            let at_us = self.now_us();
+            self.mark(words, Death::PowerCut, at_us, 0);
+        }
+        let at_us = self.cut();
+        if self.is_up() {
+            self.kill_without_power(at_us).await?;
+        }
+        let trace = explore::recorded(self, request.fresh, at_us)?;
+        self.exploration = Some((request, trace));
+        Ok(())
+    }
+
     /// When the power went, in microseconds since the trial began.
     fn cut(&self) -> u64 {
         self.drive.as_ref().map_or(0, |drive| drive.cut().at_us)
@@ -163,6 +182,7 @@ impl Scene {
             takes_unsynced: model != Model::ProcessKill,
             warns: model.weight() == Weight::Warns,
             longest_fsync_us: drive.longest_fsync_us(),
+            child_from_us: drive.disk().child_from_us(),
         });
         Ok(drive.lose(model, variant)?)
     }

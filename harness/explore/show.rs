@@ -1,0 +1,43 @@
+//! A trace for people: its operations, and its states as files.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::states::{Token, Trace};
+use super::{trace, words};
+
+/// Lists the operations of a trace, or rebuilds a state: into a folder, or as a list of files.
+pub fn show(path: &Path, token: Option<&str>, into: Option<&Path>) -> Result<String, String> {
+    let (about, recorded) =
+        trace::read(path).map_err(|error| format!("failed to read the trace {}: {error}", path.display()))?;
+    let Some(token) = token else { return Ok(operations(&about, &recorded)) };
+    let token: Token = token.parse()?;
+    let tree = recorded.rebuild(token).ok_or_else(|| {
+        format!("the trace has {} operations, so there is no cut after {}", recorded.log.len(), token.cut)
+    })?;
+    let mut text = format!("{token}: {}\n", recorded.describe(token.cut));
+    for (path, content) in tree.paths() {
+        let _ = writeln!(text, "{:>10} bytes  {path}", content.len());
+    }
+    if let Some(folder) = into {
+        if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(format!("{} is not empty; name a new folder", folder.display()));
+        }
+        tree.write_to(folder).map_err(|error| format!("failed to write {}: {error}", folder.display()))?;
+        let _ = writeln!(text, "written to {}", folder.display());
+    }
+    Ok(text)
+}
+
+fn operations(about: &trace::About, recorded: &Trace) -> String {
+    let mut text = format!("{} ({} {})\n", about.name, about.server, about.version);
+    let names = recorded.names(recorded.log.len());
+    for (number, rec) in (1..).zip(&recorded.log) {
+        let took_us = rec.done_us - rec.asked_us;
+        let took =
+            if took_us > 0 { format!("  (took {:.3} ms)", took_us as f64 / 1e3) } else { String::new() };
+        let at_ms = rec.done_us as f64 / 1e3;
+        let _ = writeln!(text, "{number:>6} {at_ms:>12.3} ms  {}{took}", words::of(&rec.op, &names));
+    }
+    text
+}

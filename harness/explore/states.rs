@@ -1,0 +1,187 @@
+//! From one trace to every state that a power cut in it may leave. Pure.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::str::FromStr;
+
+use crate::disk::op::Rec;
+use crate::disk::replay::Replay;
+use crate::disk::{Model, Tree};
+
+/// What was recorded: a tree all of which was durable, and what happened to it since.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// The tree at the beginning.
+    pub base: Tree,
+    /// Every operation.
+    pub log: Vec<Rec>,
+    /// Cuts are made after this many operations and later.
+    pub from: usize,
+    /// When the recording ended, in microseconds since the trial began.
+    pub end_us: u64,
+}
+
+/// A state of a trace: what a cut after so many operations leaves under a model, in one of its variants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token {
+    /// The model.
+    pub model: Model,
+    /// Operations before the cut.
+    pub cut: usize,
+    /// Number of the variant.
+    pub variant: u32,
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}.{}", self.model.as_str(), self.cut, self.variant)
+    }
+}
+
+impl FromStr for Token {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = || {
+            let (model, rest) = text.split_once('@')?;
+            let (cut, variant) = rest.split_once('.')?;
+            Some((Model::from_word(model)?, cut.parse().ok()?, variant.parse().ok()?))
+        };
+        let (model, cut, variant) =
+            parts().ok_or_else(|| format!("`{text}` is no state: it looks like fsync-only@120.0"))?;
+        Ok(Self { model, cut, variant })
+    }
+}
+
+/// Moments at which a cut leaves the same state under the same model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moments {
+    /// The model.
+    pub model: Model,
+    /// Cuts, ascending, with the variant that leaves the state.
+    pub cuts: Vec<(usize, u32)>,
+}
+
+/// A state, and when it may be left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Names and bytes.
+    pub tree: Tree,
+    /// Under which models, and when.
+    pub moments: Vec<Moments>,
+}
+
+impl State {
+    /// A token that rebuilds it.
+    pub fn token(&self) -> Token {
+        let first = &self.moments[0];
+        let (cut, variant) = first.cuts[0];
+        Token { model: first.model, cut, variant }
+    }
+}
+
+/// Every state that models leave of a trace, each once.
+#[derive(Debug, Clone, Default)]
+pub struct States {
+    /// The states, in the order in which they come up.
+    pub states: Vec<State>,
+    /// How many cuts there are, over all models and variants.
+    pub cuts: u64,
+}
+
+impl Trace {
+    /// Enumerates the states of some models.
+    pub fn states(&self, models: &[Model]) -> States {
+        let mut all = States::default();
+        let mut by_digest: HashMap<u128, usize> = HashMap::new();
+        let mut replay = Replay::from_durable(self.base.clone());
+        replay.play_all(&self.log[..self.from.min(self.log.len())]);
+        for cut in self.from..=self.log.len() {
+            for &model in models {
+                for variant in 0..model.variants(&replay) {
+                    let tree = model.tree(&replay, variant);
+                    all.cuts += 1;
+                    let at = *by_digest.entry(tree.digest()).or_insert_with(|| {
+                        all.states.push(State { tree, moments: Vec::new() });
+                        all.states.len() - 1
+                    });
+                    note(&mut all.states[at].moments, model, cut, variant);
+                }
+            }
+            if let Some(rec) = self.log.get(cut) {
+                replay.play(&rec.op);
+            }
+        }
+        all
+    }
+
+    /// Rebuilds one state, byte for byte; `None` when the trace has no such cut.
+    pub fn rebuild(&self, token: Token) -> Option<Tree> {
+        let log = self.log.get(..token.cut)?;
+        let mut replay = Replay::from_durable(self.base.clone());
+        replay.play_all(log);
+        Some(token.model.tree(&replay, token.variant))
+    }
+
+    /// From when to when a cut comes after just so many operations, in microseconds since the trial began; the end is
+    /// not included.
+    pub fn span_us(&self, cut: usize) -> (u64, u64) {
+        let after = |index: usize| self.log.get(index).map(|rec| rec.done_us);
+        let from = cut.checked_sub(1).and_then(after).unwrap_or_default();
+        let to = after(cut).unwrap_or(self.end_us + 1);
+        (from, to.max(from))
+    }
+
+    /// How long a cut comes after just so many operations, in microseconds.
+    pub fn length_us(&self, cut: usize) -> u64 {
+        let (from, to) = self.span_us(cut);
+        to - from
+    }
+
+    /// The longest fsync that had begun by a moment, as far as it had gone by then, in microseconds.
+    pub fn longest_fsync_us(&self, at_us: u64) -> u64 {
+        let fsync = |rec: &&Rec| matches!(rec.op, crate::disk::op::Op::Fsync { .. }) && rec.asked_us <= at_us;
+        let length = |rec: &Rec| rec.done_us.min(at_us).saturating_sub(rec.asked_us);
+        self.log.iter().filter(fsync).map(length).max().unwrap_or(0)
+    }
+
+    /// What happened last before a cut, for people.
+    pub fn describe(&self, cut: usize) -> String {
+        let names = self.names(cut);
+        let Some(rec) = cut.checked_sub(1).and_then(|index| self.log.get(index)) else {
+            return "before the first operation".into();
+        };
+        crate::explore::words::of(&rec.op, &names)
+    }
+
+    /// The newest name of every file before a cut.
+    pub(super) fn names(&self, cut: usize) -> BTreeMap<u64, String> {
+        let mut names = BTreeMap::new();
+        let mut tree = self.base.clone();
+        let note = |tree: &Tree, names: &mut BTreeMap<u64, String>| {
+            for entries in tree.folders.values() {
+                names.extend(entries.iter().map(|(name, &ino)| (ino, name.clone())));
+            }
+        };
+        note(&tree, &mut names);
+        for rec in self.log.iter().take(cut).filter(|rec| rec.op.changes_names()) {
+            tree.apply(&rec.op);
+            note(&tree, &mut names);
+        }
+        names
+    }
+}
+
+fn note(moments: &mut Vec<Moments>, model: Model, cut: usize, variant: u32) {
+    let at = match moments.iter().position(|moments| moments.model == model) {
+        Some(at) => at,
+        None => {
+            moments.push(Moments { model, cuts: Vec::new() });
+            moments.len() - 1
+        }
+    };
+    let cuts = &mut moments[at].cuts;
+    if cuts.last().is_none_or(|(last, _)| *last != cut) {
+        cuts.push((cut, variant));
+    }
+}

@@ -1,0 +1,225 @@
+//! A trace in a file: enough to rebuild each of its states byte for byte, on any machine.
+//!
+//! The file is a zip of `trial.json` (what was run), `operations.jsonl` (one operation a line, with the place of its
+//! bytes), `data.bin` (the bytes) and `ledger.csv` (every op of the client with its times).
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use zip::write::SimpleFileOptions;
+
+use super::states::Trace;
+use crate::disk::Tree;
+use crate::disk::content::Content;
+use crate::disk::op::{Ino, Op, Place, Rec};
+use crate::oracle::{Answer, History};
+use crate::plan::Plan;
+use crate::workload::ledger::Ledger;
+
+/// What a trace was recorded of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct About {
+    /// Name of the trial.
+    pub name: String,
+    /// The server, as named in matrix.toml.
+    pub server: String,
+    /// Its version.
+    pub version: String,
+    /// Lines of redis.conf.
+    pub config: Vec<(String, String)>,
+    /// Cuts are made after this many operations and later.
+    pub from: usize,
+    /// When the recording ended, in microseconds since the trial began.
+    pub end_us: u64,
+}
+
+/// Keeps a trace in the trial's place for them; the name of the file, where there is such a place.
+pub fn keep(plan: &Plan, trace: &Trace, ledger: &Ledger) -> io::Result<Option<String>> {
+    let Some(folder) = &plan.traces else { return Ok(None) };
+    fs::create_dir_all(folder)?;
+    let name = format!("{}.zip", plan.name.replace("::", "."));
+    let config = plan.directives().into_iter().map(|line| (line.name, line.value)).collect();
+    let about = About {
+        name: plan.name.clone(),
+        server: plan.server.name.clone(),
+        version: plan.build.version.clone(),
+        config,
+        from: trace.from,
+        end_us: trace.end_us,
+    };
+    write(&folder.join(&name), &about, trace, ledger)?;
+    Ok(Some(format!("traces/{name}")))
+}
+
+fn write(path: &Path, about: &About, trace: &Trace, ledger: &Ledger) -> io::Result<()> {
+    let mut zip = zip::ZipWriter::new(File::create(path)?);
+    let mut data = Vec::new();
+    let mut lines = Vec::new();
+    let mut all = base_lines(&trace.base, &mut data);
+    all.extend(trace.log.iter().map(|rec| Line::of(rec, &mut data)));
+    for line in all {
+        serde_json::to_writer(&mut lines, &line)?;
+        lines.push(b'\n');
+    }
+    let parts = [
+        ("trial.json", serde_json::to_vec_pretty(about)?),
+        ("operations.jsonl", lines),
+        ("data.bin", data),
+        ("ledger.csv", ledger_csv(ledger).into_bytes()),
+    ];
+    for (name, bytes) in parts {
+        zip.start_file(name, SimpleFileOptions::default()).map_err(io::Error::other)?;
+        zip.write_all(&bytes)?;
+    }
+    zip.finish().map_err(io::Error::other)?.sync_all()
+}
+
+/// Reads a trace again, without its ledger.
+pub fn read(path: &Path) -> io::Result<(About, Trace)> {
+    let mut zip = zip::ZipArchive::new(File::open(path)?).map_err(io::Error::other)?;
+    let mut part = |name: &str| -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        zip.by_name(name).map_err(io::Error::other)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let about: About = serde_json::from_slice(&part("trial.json")?)?;
+    let data = part("data.bin")?;
+    let mut trace = Trace { from: about.from, end_us: about.end_us, ..Trace::default() };
+    for line in part("operations.jsonl")?.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let line: Line = serde_json::from_slice(line)?;
+        let rec = line.read(&data).ok_or_else(|| io::Error::other(format!("{line:?} makes no sense")))?;
+        if line.base { trace.base.apply(&rec.op) } else { trace.log.push(rec) }
+    }
+    Ok((about, trace))
+}
+
+/// One operation.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Line {
+    /// It made the tree that the recording began with.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    base: bool,
+    asked_us: u64,
+    done_us: u64,
+    op: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ino: Option<Ino>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<Place>,
+    /// Offset, length or covered operations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+    /// Where the bytes are in `data.bin`: begin and length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<(usize, usize)>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    clean: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    datasync: bool,
+}
+
+impl Line {
+    fn of(rec: &Rec, data: &mut Vec<u8>) -> Self {
+        let mut line = Self {
+            asked_us: rec.asked_us,
+            done_us: rec.done_us,
+            op: rec.op.word().into(),
+            ..Self::default()
+        };
+        match &rec.op {
+            Op::Create { at, ino } | Op::Mkdir { at, ino } | Op::Link { at, ino } => {
+                (line.at, line.ino) = (Some(at.clone()), Some(*ino));
+            }
+            Op::Rename { from, to } => (line.at, line.to) = (Some(from.clone()), Some(to.clone())),
+            Op::Unlink { at } | Op::Rmdir { at } => line.at = Some(at.clone()),
+            Op::Write { ino, offset, data: bytes } => {
+                (line.ino, line.number) = (Some(*ino), Some(*offset));
+                line.bytes = Some((data.len(), bytes.len()));
+                data.extend_from_slice(bytes);
+            }
+            Op::Truncate { ino, len } => (line.ino, line.number) = (Some(*ino), Some(*len)),
+            Op::Fsync { ino, covers, datasync } => {
+                (line.ino, line.number, line.datasync) = (Some(*ino), Some(*covers as u64), *datasync);
+            }
+            Op::FsyncDir { ino, covers } => {
+                (line.ino, line.number) = (Some(*ino), Some(*covers as u64));
+            }
+            Op::FsyncFailed { ino, covers, clean } => {
+                (line.ino, line.number, line.clean) = (Some(*ino), Some(*covers as u64), *clean);
+            }
+            Op::Commit | Op::SyncAll => {}
+        }
+        line
+    }
+
+    fn read(&self, data: &[u8]) -> Option<Rec> {
+        let (at, to) = (|| self.at.clone(), || self.to.clone());
+        let covers = self.number.map(|number| number as usize);
+        let op = match self.op.as_str() {
+            "create" => Op::Create { at: at()?, ino: self.ino? },
+            "mkdir" => Op::Mkdir { at: at()?, ino: self.ino? },
+            "link" => Op::Link { at: at()?, ino: self.ino? },
+            "rename" => Op::Rename { from: at()?, to: to()? },
+            "delete" => Op::Unlink { at: at()? },
+            "rmdir" => Op::Rmdir { at: at()? },
+            "write" => {
+                let (from, length) = self.bytes?;
+                let data: Arc<[u8]> = data.get(from..from.checked_add(length)?)?.into();
+                Op::Write { ino: self.ino?, offset: self.number?, data }
+            }
+            "truncate" => Op::Truncate { ino: self.ino?, len: self.number? },
+            "fsync" => Op::Fsync { ino: self.ino?, covers: covers?, datasync: self.datasync },
+            "fsync-dir" => Op::FsyncDir { ino: self.ino?, covers: covers? },
+            "fsync-failed" => Op::FsyncFailed { ino: self.ino?, covers: covers?, clean: self.clean },
+            "commit" => Op::Commit,
+            "syncfs" => Op::SyncAll,
+            _ => return None,
+        };
+        Some(Rec { asked_us: self.asked_us, done_us: self.done_us, op })
+    }
+}
+
+/// Operations that make a tree.
+fn base_lines(base: &Tree, data: &mut Vec<u8>) -> Vec<Line> {
+    let mut ops = Vec::new();
+    for (&folder, entries) in &base.folders {
+        for (name, &ino) in entries {
+            let at = (folder, name.clone());
+            match base.files.get(&ino) {
+                Some(content) => {
+                    ops.push(Op::Create { at, ino });
+                    ops.push(Op::Write { ino, offset: 0, data: bytes(content) });
+                }
+                None => ops.push(Op::Mkdir { at, ino }),
+            }
+        }
+    }
+    ops.into_iter()
+        .map(|op| Line { base: true, ..Line::of(&Rec { asked_us: 0, done_us: 0, op }, data) })
+        .collect()
+}
+
+fn bytes(content: &Content) -> Arc<[u8]> {
+    content.to_vec().into()
+}
+
+fn ledger_csv(ledger: &Ledger) -> String {
+    let mut text = "connection,number,key,sent_us,acknowledged_us\n".to_owned();
+    for lane in 0..ledger.lanes() {
+        for seq in ledger.span(lane) {
+            let op = ledger.op(lane, seq);
+            let acked = match op.answer {
+                Answer::Acked { at_us } => at_us.to_string(),
+                Answer::InDoubt | Answer::Refused | Answer::Skipped => String::new(),
+            };
+            text.push_str(&format!("{lane},{seq},{},{},{acked}\n", op.key, op.sent_us));
+        }
+    }
+    text
+}
