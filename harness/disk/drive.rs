@@ -1,16 +1,28 @@
 //! The disk of one trial, from one power cut to the next.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use rustix::mount::{UnmountFlags, mount_bind, unmount};
 
 use super::mount::{Disk, DiskError};
+use super::neighbour::Neighbour;
+use super::real::{self, Volume};
 use super::{Cut, Model, Tree};
+use crate::matrix::Filesystem;
 
 /// The disk under a data directory. After a power cut another one takes its place, with what the cut left.
 pub struct Drive {
     point: PathBuf,
+    filesystem: Option<Filesystem>,
     began: Instant,
     record: bool,
+    /// Ended before the file system that it lives on.
+    neighbour: Option<Neighbour>,
+    /// How often it comes, also on the disks to come.
+    period: Option<Duration>,
+    volume: Option<Volume>,
     /// Absent only while one disk gives way to the next.
     disk: Option<Disk>,
     /// The longest fsync of the disks that came before, in microseconds.
@@ -18,12 +30,35 @@ pub struct Drive {
 }
 
 impl Drive {
-    /// Mounts an empty disk over a folder. `began` is the start of the trial.
-    pub fn mount(point: &Path, record: bool, began: Instant) -> Result<Self, DiskError> {
-        std::fs::create_dir_all(point)
-            .map_err(|cause| DiskError::Failed { action: format!("create {}", point.display()), cause })?;
-        let disk = Some(Disk::mount(point, Tree::default(), record, began)?);
-        Ok(Self { point: point.to_owned(), began, record, disk, longest_fsync_us: 0 })
+    /// Mounts an empty disk over a folder, or a file system on an image that the disk holds. `began` is the start of the
+    /// trial.
+    pub fn mount(
+        point: &Path,
+        filesystem: Option<Filesystem>,
+        record: bool,
+        began: Instant,
+    ) -> Result<Self, DiskError> {
+        let mut drive = Self {
+            point: point.to_owned(),
+            filesystem,
+            began,
+            record,
+            neighbour: None,
+            period: None,
+            volume: None,
+            disk: None,
+            longest_fsync_us: 0,
+        };
+        make_folder(point)?;
+        let tree = match filesystem {
+            None => Tree::default(),
+            Some(filesystem) => {
+                let scratch = point.parent().unwrap_or(point);
+                real::tree_of(real::pristine(filesystem, real::ROOMY, scratch)?)
+            }
+        };
+        drive.put(tree)?;
+        Ok(drive)
     }
 
     /// The disk that is mounted.
@@ -31,9 +66,17 @@ impl Drive {
         self.disk.as_ref().expect("a disk is absent only within `lose`")
     }
 
+    /// The file system on it, where it holds an image.
+    pub fn filesystem(&self) -> Option<Filesystem> {
+        self.filesystem
+    }
+
     /// Makes everything durable.
     pub fn sync_all(&self) {
-        self.disk().sync_all();
+        match &self.volume {
+            Some(volume) => volume.sync(),
+            None => self.disk().sync_all(),
+        }
     }
 
     /// Cuts the power.
@@ -46,6 +89,20 @@ impl Drive {
         self.longest_fsync_us.max(self.disk().seen().longest_fsync_us)
     }
 
+    /// From now on somebody else writes and syncs on the same file system, once in a period.
+    pub fn let_in_neighbour(&mut self, period: Duration) -> Result<(), DiskError> {
+        self.period = Some(period);
+        self.neighbour = Some(match &self.volume {
+            None => Neighbour::acting(period, self.disk().committer()),
+            Some(volume) => {
+                let file = volume.point().join("neighbour");
+                let action = format!("write {}", file.display());
+                Neighbour::writing(&file, period).map_err(|cause| DiskError::Failed { action, cause })?
+            }
+        });
+        Ok(())
+    }
+
     /// Puts in its place what the cut leaves under a model. Nothing may use it any more. What was wrong with the disk is
     /// wrong with the next one too.
     pub fn lose(&mut self, model: Model, variant: u32) -> Result<(), DiskError> {
@@ -56,17 +113,56 @@ impl Drive {
     pub fn load(&mut self, tree: Tree) -> Result<(), DiskError> {
         self.longest_fsync_us = self.longest_fsync_us();
         let ills = self.disk().ills();
-        if let Some(disk) = self.disk.take() {
-            disk.unmount()?;
-        }
-        let disk = Disk::mount(&self.point, tree, self.record, self.began)?;
-        disk.sicken(|new| *new = ills);
-        self.disk = Some(disk);
-        Ok(())
+        self.take_away()?;
+        self.put(tree)?;
+        self.disk().sicken(|new| *new = ills);
+        self.period.map_or(Ok(()), |period| self.let_in_neighbour(period))
     }
 
     /// Takes it away.
     pub fn unmount(mut self) -> Result<(), DiskError> {
-        self.disk.take().map_or(Ok(()), Disk::unmount)
+        self.take_away()
     }
+
+    /// Mounts a disk with this tree, and what is to be mounted on it.
+    fn put(&mut self, tree: Tree) -> Result<(), DiskError> {
+        let Some(filesystem) = self.filesystem else {
+            self.disk = Some(Disk::mount(&self.point, tree, self.record, self.began)?);
+            return Ok(());
+        };
+        let (device, volume) = (self.point.with_file_name("device"), self.point.with_file_name("volume"));
+        make_folder(&device)?;
+        let disk = self.disk.insert(Disk::mount(&device, tree, self.record, self.began)?);
+        let volume = Volume::mount(filesystem, &disk.point().join(real::IMAGE), &volume)?;
+        let data = volume.point().join(real::DATA);
+        self.volume = Some(volume);
+        mount_bind(&data, &self.point).map_err(|error| DiskError::Failed {
+            action: format!("show {} at {}", data.display(), self.point.display()),
+            cause: error.into(),
+        })
+    }
+
+    /// A device without power refuses at once, so that neither the neighbour nor the file system waits for it.
+    fn take_away(&mut self) -> Result<(), DiskError> {
+        let Some(disk) = self.disk.take() else { return Ok(()) };
+        disk.cut();
+        self.neighbour = None;
+        if let Some(volume) = self.volume.take() {
+            let _ = unmount(&self.point, UnmountFlags::DETACH);
+            drop(volume);
+        }
+        disk.unmount()
+    }
+}
+
+/// A trial that fails leaves nothing mounted either.
+impl Drop for Drive {
+    fn drop(&mut self) {
+        let _ = self.take_away();
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), DiskError> {
+    fs::create_dir_all(folder)
+        .map_err(|cause| DiskError::Failed { action: format!("create {}", folder.display()), cause })
 }

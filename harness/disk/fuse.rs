@@ -74,7 +74,7 @@ impl Fs {
         })
     }
 
-    fn fsync_file(&self, ino: Ino, is_folder: bool, reply: ReplyEmpty) {
+    fn fsync_file(&self, ino: Ino, is_folder: bool, datasync: bool, reply: ReplyEmpty) {
         let asked_us = self.0.now_us();
         let (covers, time, failure) = {
             let mut state = self.0.lock();
@@ -106,7 +106,11 @@ impl Fs {
                 return reply.error(failure.error.errno());
             }
             if !state.ills.lying {
-                let op = if is_folder { Op::FsyncDir { ino, covers } } else { Op::Fsync { ino, covers } };
+                let op = if is_folder {
+                    Op::FsyncDir { ino, covers }
+                } else {
+                    Op::Fsync { ino, covers, datasync }
+                };
                 shared.perform(&mut state, asked_us, op);
             }
             if !is_folder {
@@ -442,10 +446,10 @@ impl Filesystem for Fs {
         _request: &Request,
         ino: INodeNo,
         _handle: FileHandle,
-        _datasync: bool,
+        datasync: bool,
         reply: ReplyEmpty,
     ) {
-        self.fsync_file(ino.0, false, reply);
+        self.fsync_file(ino.0, false, datasync, reply);
     }
 
     fn fsyncdir(
@@ -453,10 +457,10 @@ impl Filesystem for Fs {
         _request: &Request,
         ino: INodeNo,
         _handle: FileHandle,
-        _datasync: bool,
+        datasync: bool,
         reply: ReplyEmpty,
     ) {
-        self.fsync_file(ino.0, true, reply);
+        self.fsync_file(ino.0, true, datasync, reply);
     }
 
     fn readdir(

@@ -104,6 +104,12 @@ pub struct Ills {
 }
 
 impl Ills {
+    /// Whether they are those of a file system, which a device does not know.
+    pub fn is_about_files(&self) -> bool {
+        let known = [Call::Write, Call::Fsync];
+        self.capacity.is_some() || self.failures.iter().any(|failure| !known.contains(&failure.call))
+    }
+
     /// Counts a call; the failure that it meets, if any.
     pub fn meet(&mut self, call: Call) -> Option<Failure> {
         let mut met = None;

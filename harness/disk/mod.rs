@@ -3,7 +3,8 @@
 //!
 //! The disk is a FUSE file system that holds its files in memory ([`mount`]). Each operation becomes a line of a log
 //! ([`op`]); a [`replay`] of the log knows at every moment what is durable, and a [`model`] says what a power cut at
-//! that moment may leave. Everything but the mount itself is pure.
+//! that moment may leave. Everything but the mount itself is pure, and [`real`]:
+//! the file systems of this machine on an image that the disk holds.
 
 use std::path::Path;
 
@@ -13,7 +14,9 @@ mod fuse;
 pub mod ills;
 pub mod model;
 pub mod mount;
+pub mod neighbour;
 pub mod op;
+pub mod real;
 pub mod replay;
 mod state;
 pub mod tree;

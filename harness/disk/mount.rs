@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
 use rustix::mount::{UnmountFlags, unmount};
 
+use super::content::Content;
 use super::fuse::Fs;
 use super::ills::Ills;
 use super::model::Model;
-use super::op::{Op, Rec};
-use super::replay::Replay;
+use super::op::{Ino, Op, Rec};
+use super::replay::{FileState, Replay};
 use super::state::{Cut, Seen, Shared, Trap};
 use super::tree::Tree;
 
@@ -100,11 +101,33 @@ impl Disk {
 
     /// The file system's journal is committed for somebody else's sake, as a neighbour's fsync does.
     pub fn commit(&self) {
-        let mut state = self.shared.lock();
-        if state.cut.is_none() {
-            let now = self.shared.now_us();
-            self.shared.perform(&mut state, now, Op::Commit);
+        self.committer()();
+    }
+
+    /// Does the same again and again, as long as there is power: for somebody else to call.
+    pub fn committer(&self) -> impl FnMut() -> bool + Send + 'static {
+        let shared = self.shared.clone();
+        move || {
+            let mut state = shared.lock();
+            let powered = state.cut.is_none();
+            if powered {
+                let now = shared.now_us();
+                shared.perform(&mut state, now, Op::Commit);
+            }
+            powered
         }
+    }
+
+    /// Puts another content in a file's place, all of it durable, behind the back of the kernel: only for a file that
+    /// is read and written past the page cache.
+    pub fn replace(&self, ino: Ino, content: Content) {
+        let mut state = self.shared.lock();
+        state.replay.replace(ino, content);
+    }
+
+    /// A file as it is, and what of it is not durable.
+    pub fn file(&self, ino: Ino) -> Option<FileState> {
+        self.shared.lock().replay.files.get(&ino).cloned()
     }
 
     /// Cuts the power: from now on every change fails, and nobody waits for the disk any more.
@@ -157,6 +180,11 @@ impl Disk {
     /// What a power cut leaves under a model.
     pub fn left_by(&self, model: Model, variant: u32) -> Tree {
         model.tree(&self.shared.lock().replay, variant)
+    }
+
+    /// How many operations it has seen.
+    pub fn played(&self) -> usize {
+        self.shared.lock().replay.played
     }
 
     /// The tree that was mounted, and every operation since, where they are recorded.
@@ -214,11 +242,20 @@ fn abort(minor: u32) {
 /// Takes away every mount below a folder, whoever mounted it: what a dead run leaves.
 pub fn unmount_below(folder: &Path) {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let points = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(PathBuf::from);
-    let mut points: Vec<_> = points.filter(|point| point.starts_with(folder)).collect();
-    // The innermost first.
-    points.sort_by_key(|point| std::cmp::Reverse(point.components().count()));
-    for point in points {
-        let _ = detach(&point);
-    }
+    let mounts = mounts.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        Some((Path::new(words.next()?), words.next()?.starts_with("fuse")))
+    });
+    let mounts: Vec<_> = mounts.filter(|(point, _)| point.starts_with(folder)).collect();
+    let detach_all = |disks: bool| {
+        // What was mounted last goes first.
+        for (point, _) in mounts.iter().rev().filter(|(_, is_disk)| *is_disk == disks) {
+            let _ = detach(point);
+        }
+    };
+    // A file system goes before the loop device below it, and that before the disk that holds its image: a loop device
+    // is found by the path of the image.
+    detach_all(false);
+    super::real::detach_below(folder);
+    detach_all(true);
 }

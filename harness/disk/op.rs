@@ -74,6 +74,8 @@ pub enum Op {
         ino: Ino,
         /// Operations before this number are covered.
         covers: usize,
+        /// Whether it was `fdatasync`, which makes of what is not in the bytes durable only what they need.
+        datasync: bool,
     },
     /// The entries of a folder were made durable.
     FsyncDir {

@@ -344,7 +344,7 @@ fn as_epoch(facts: &ModelFacts, weighed: &[&Weighed], scene: &Scene) -> Epoch {
 
 /// The request's models as words.
 pub fn model_words() -> Vec<&'static str> {
-    Model::ALL.iter().map(|model| model.as_str()).collect()
+    Model::PURE.iter().map(|model| model.as_str()).collect()
 }
 
 /// Where nothing was recorded there is nothing to explore.

@@ -120,6 +120,8 @@ struct Line {
     bytes: Option<(usize, usize)>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     clean: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    datasync: bool,
 }
 
 impl Line {
@@ -142,7 +144,10 @@ impl Line {
                 data.extend_from_slice(bytes);
             }
             Op::Truncate { ino, len } => (line.ino, line.number) = (Some(*ino), Some(*len)),
-            Op::Fsync { ino, covers } | Op::FsyncDir { ino, covers } => {
+            Op::Fsync { ino, covers, datasync } => {
+                (line.ino, line.number, line.datasync) = (Some(*ino), Some(*covers as u64), *datasync);
+            }
+            Op::FsyncDir { ino, covers } => {
                 (line.ino, line.number) = (Some(*ino), Some(*covers as u64));
             }
             Op::FsyncFailed { ino, covers, clean } => {
@@ -169,7 +174,7 @@ impl Line {
                 Op::Write { ino: self.ino?, offset: self.number?, data }
             }
             "truncate" => Op::Truncate { ino: self.ino?, len: self.number? },
-            "fsync" => Op::Fsync { ino: self.ino?, covers: covers? },
+            "fsync" => Op::Fsync { ino: self.ino?, covers: covers?, datasync: self.datasync },
             "fsync-dir" => Op::FsyncDir { ino: self.ino?, covers: covers? },
             "fsync-failed" => Op::FsyncFailed { ino: self.ino?, covers: covers?, clean: self.clean },
             "commit" => Op::Commit,

@@ -32,6 +32,7 @@ fn parse(args: &[&str]) -> Result<Box<dyn Step>, Mistake> {
                 let mut candidates = model_words();
                 candidates.extend(["fresh", "states", "recoveries"]);
                 let model = Model::from_word(word)
+                    .filter(|model| model.filesystem().is_none())
                     .ok_or_else(|| Mistake::new(word, format!("`{word}` is no model"), &candidates))?;
                 request.models.push(model);
             }
@@ -52,6 +53,7 @@ struct Explore {
 #[async_trait(?Send)]
 impl Step for Explore {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
+        scene.plain_disk("explore")?;
         scene.record_until_now(&self.words, self.request.clone()).await
     }
 

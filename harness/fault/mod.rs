@@ -25,6 +25,7 @@ mod kill;
 mod kill_after;
 mod kill_at;
 mod kill_on_file;
+mod neighbour;
 mod oom;
 mod pause;
 pub mod policy;
@@ -152,6 +153,7 @@ pub const VERBS: &[Verb] = &[
     kill_at::VERB,
     kill_on_file::VERB,
     sick_disk::LYING_FSYNC,
+    neighbour::VERB,
     oom::VERB,
     pause::PAUSE,
     replica::PROMOTE,

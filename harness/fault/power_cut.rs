@@ -23,20 +23,20 @@ fn parse(args: &[&str]) -> Result<Box<dyn Step>, Mistake> {
         None => (args, None),
     };
     let (model, variant) = match before {
-        [] => (models[1], 0),
-        [model] => (choice(&[model], &models, false)?, 0),
+        [] => (None, 0),
+        [model] => (Some(choice(&[model], &models, false)?), 0),
         [model, variant] => {
             let number = variant.parse();
             let number = number.map_err(|_| {
                 Mistake::new(variant, format!("`{variant}` is no number of a variant"), &["at"])
             })?;
-            (choice(&[model], &models, false)?, number)
+            (Some(choice(&[model], &models, false)?), number)
         }
         [_, _, extra, ..] => {
             return Err(Mistake::new(extra, format!("`{extra}` is one word too many"), &["at"]));
         }
     };
-    let model = Model::from_word(model).unwrap_or(Model::FsyncOnly);
+    let model = model.and_then(Model::from_word);
     let words = format!("power-cut {}", args.join(" ")).trim_end().to_owned();
     let at = at.map(target).transpose()?;
     Ok(Box::new(PowerCut { words, model, variant, at }))
@@ -71,7 +71,8 @@ fn target(words: &[&str]) -> Result<Target, Mistake> {
 
 struct PowerCut {
     words: String,
-    model: Model,
+    /// Absent: the one that the storage calls for.
+    model: Option<Model>,
     variant: u32,
     at: Option<Target>,
 }
@@ -86,11 +87,12 @@ struct Target {
 #[async_trait(?Send)]
 impl Step for PowerCut {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
+        let model = scene.model(self.model)?;
         let Some(at) = &self.at else {
-            return scene.power_cut(&self.words, self.model, self.variant).await;
+            return scene.power_cut(&self.words, model, self.variant).await;
         };
         let event = (at.event, at.pattern.as_str(), at.number);
-        scene.power_cut_at(&self.words, event, at.order, PHASE_LIMIT, (self.model, self.variant)).await
+        scene.power_cut_at(&self.words, event, at.order, PHASE_LIMIT, (model, self.variant)).await
     }
 
     fn needs_disk(&self) -> bool {

@@ -143,7 +143,10 @@ struct Ill {
 #[async_trait(?Send)]
 impl Step for Ill {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
-        scene.disk()?.sicken(&self.change);
+        let mut ills = Ills::default();
+        (self.change)(&mut ills);
+        let disk = if ills.is_about_files() { scene.plain_disk(&self.words)? } else { scene.disk()? };
+        disk.sicken(&self.change);
         scene.note("step", &self.words);
         Ok(())
     }
@@ -159,7 +162,7 @@ struct FillNow;
 #[async_trait(?Send)]
 impl Step for FillNow {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
-        let disk = scene.disk()?;
+        let disk = scene.plain_disk("fill-disk")?;
         let used = disk.used();
         disk.sicken(|ills| ills.capacity = Some(used));
         scene.note("step", &format!("the disk is full with {used} bytes"));

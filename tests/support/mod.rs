@@ -3,4 +3,5 @@
 
 pub mod checkout;
 pub mod dockerd;
+pub mod files;
 pub mod liar;

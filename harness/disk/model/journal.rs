@@ -1,6 +1,10 @@
 //! `journal`: what a file system with a journal may leave when it was committed, and pages were written back, at any
 //! time of its own choice: names up to any point of their order; of the unsynced bytes of a file none, all, or a part
-//! from the front, torn at a page or at a sector, or with zeros up to the end of its last block.
+//! from the front, torn at a page or at a sector, or with zeros: in its last block, or in all that no fsync has covered.
+//!
+//! ext4 leaves such zeros. A write into a block that is allocated but not yet written moves the end of the file at once,
+//! and the journal takes the new end along without the bytes (`ext4_da_should_update_i_disksize` in fs/ext4/inode.c of
+//! Linux 6.18); see docs/power-loss.md.
 
 use crate::disk::content::{Content, PAGE};
 use crate::disk::op::Ino;
@@ -33,6 +37,8 @@ enum End {
     Sector,
     /// Its last block is there in length, and holds zeros from where the synced bytes end.
     Zeros,
+    /// All is there in length, and holds zeros from where the synced bytes end.
+    Hollow,
 }
 
 /// One variant: names up to a point, and bytes.
@@ -75,7 +81,7 @@ fn choices(replay: &Replay) -> Vec<Choice> {
     for (ino, file) in replay.unsynced_files() {
         for count in some_of(file.pending.len(), PARTS).into_iter().filter(|count| *count > 0) {
             let ends: &[End] = match file.pending[count - 1].1 {
-                Change::Write(..) => &[End::Whole, End::Page, End::Sector, End::Zeros],
+                Change::Write(..) => &[End::Whole, End::Page, End::Sector, End::Zeros, End::Hollow],
                 Change::Truncate(_) => &[End::Whole],
             };
             choices
@@ -111,6 +117,12 @@ fn front(file: &FileState, count: usize, end: End) -> Content {
             let unit = if end == End::Page { PAGE as u64 } else { SECTOR };
             let torn = ((stop - 1) / unit * unit).max(*offset);
             content.write(*offset, &data[..(torn - offset) as usize]);
+        }
+        End::Hollow => {
+            last.apply(&mut content);
+            let len = content.len();
+            content.truncate(file.synced.len().min(len));
+            content.truncate(len);
         }
         End::Zeros => {
             let block = ((stop - 1) / PAGE as u64 * PAGE as u64).max(*offset);

@@ -3,14 +3,17 @@
 //! A model says which trees a moment may leave behind, as numbered variants: the same moment and number give the same
 //! tree, byte for byte. See docs/power-loss.md for the rules and their sources.
 
+pub mod allows;
 mod fsync_only;
 mod journal;
 mod posix_random;
 mod process_kill;
+mod real;
 mod strict_posix;
 
 use super::replay::Replay;
 use super::tree::Tree;
+use crate::matrix::Filesystem;
 
 /// What may be lost in a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +28,12 @@ pub enum Model {
     StrictPosix,
     /// Any part of what POSIX does not promise.
     PosixRandom,
+    /// What ext4 makes of an image that holds what its device had flushed.
+    RealExt4,
+    /// The same with XFS.
+    RealXfs,
+    /// The same with btrfs.
+    RealBtrfs,
 }
 
 /// Whether a breach under a model is the server's.
@@ -38,7 +47,18 @@ pub enum Weight {
 
 impl Model {
     /// Every model.
-    pub const ALL: [Self; 5] =
+    pub const ALL: [Self; 8] = [
+        Self::ProcessKill,
+        Self::FsyncOnly,
+        Self::Journal,
+        Self::StrictPosix,
+        Self::PosixRandom,
+        Self::RealExt4,
+        Self::RealXfs,
+        Self::RealBtrfs,
+    ];
+    /// Those that work on the files themselves. The others work on the image of a file system.
+    pub const PURE: [Self; 5] =
         [Self::ProcessKill, Self::FsyncOnly, Self::Journal, Self::StrictPosix, Self::PosixRandom];
 
     /// The word for it in scripts and reports.
@@ -49,6 +69,9 @@ impl Model {
             Self::Journal => "journal",
             Self::StrictPosix => "strict-posix",
             Self::PosixRandom => "posix-random",
+            Self::RealExt4 => "real-ext4",
+            Self::RealXfs => "real-xfs",
+            Self::RealBtrfs => "real-btrfs",
         }
     }
 
@@ -57,10 +80,32 @@ impl Model {
         Self::ALL.into_iter().find(|model| model.as_str() == word)
     }
 
+    /// The file system that the disk has to hold for it.
+    pub fn filesystem(self) -> Option<Filesystem> {
+        match self {
+            Self::RealExt4 => Some(Filesystem::Ext4),
+            Self::RealXfs => Some(Filesystem::Xfs),
+            Self::RealBtrfs => Some(Filesystem::Btrfs),
+            _ => None,
+        }
+    }
+
+    /// The model of a disk for which none is named.
+    pub fn default_of(filesystem: Option<Filesystem>) -> Self {
+        match filesystem {
+            None => Self::FsyncOnly,
+            Some(Filesystem::Ext4) => Self::RealExt4,
+            Some(Filesystem::Xfs) => Self::RealXfs,
+            Some(Filesystem::Btrfs) => Self::RealBtrfs,
+        }
+    }
+
     /// Whether a breach under it is the server's.
     pub fn weight(self) -> Weight {
         match self {
-            Self::ProcessKill | Self::FsyncOnly => Weight::Accuses,
+            Self::ProcessKill | Self::FsyncOnly | Self::RealExt4 | Self::RealXfs | Self::RealBtrfs => {
+                Weight::Accuses
+            }
             Self::Journal | Self::StrictPosix | Self::PosixRandom => Weight::Warns,
         }
     }
@@ -72,6 +117,7 @@ impl Model {
             Self::Journal => journal::variants(replay),
             Self::StrictPosix => strict_posix::variants(replay),
             Self::PosixRandom => posix_random::variants(replay),
+            Self::RealExt4 | Self::RealXfs | Self::RealBtrfs => real::variants(replay),
         }
     }
 
@@ -84,6 +130,7 @@ impl Model {
             Self::Journal => journal::tree(replay, variant),
             Self::StrictPosix => strict_posix::tree(replay, variant),
             Self::PosixRandom => posix_random::tree(replay, variant),
+            Self::RealExt4 | Self::RealXfs | Self::RealBtrfs => real::tree(replay, variant),
         }
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn drive(plan: &Plan, began: Instant) -> Result<Option<Drive>, Troubl
         return Ok(None);
     }
     let record = plan.fault.steps.iter().any(|step| step.starts_with("explore"));
-    Ok(Some(Drive::mount(&plan.folder.join(DATA), record, began)?))
+    Ok(Some(Drive::mount(&plan.folder.join(DATA), plan.storage.filesystem, record, began)?))
 }
 
 impl Scene {
@@ -46,6 +46,42 @@ impl Scene {
     pub fn load_disk(&mut self, tree: Tree) -> Result<(), Trouble> {
         self.disk()?;
         Ok(self.drive.as_mut().map_or(Ok(()), |drive| drive.load(tree))?)
+    }
+
+    /// The disk, where it is the file system itself: what is asked of files means nothing to an image.
+    pub fn plain_disk(&self, what: &str) -> Result<&Disk, Trouble> {
+        let filesystem = self.drive.as_ref().and_then(Drive::filesystem);
+        let Some(filesystem) = filesystem else { return self.disk() };
+        Err(Trouble::Unsupported {
+            reason: format!(
+                "`{what}` is about files, and the disk holds an image with {} on it",
+                filesystem.as_str()
+            ),
+            remedy: "use a storage with kind = \"disk\" and no `filesystem`".into(),
+        })
+    }
+
+    /// The model of a cut: the one that was asked for, if it fits the storage, or the one that the storage calls for.
+    pub fn model(&self, asked: Option<Model>) -> Result<Model, Trouble> {
+        self.disk()?;
+        let filesystem = self.drive.as_ref().and_then(Drive::filesystem);
+        let model = asked.unwrap_or(Model::default_of(filesystem));
+        if model.filesystem() == filesystem {
+            return Ok(model);
+        }
+        let wanted = model
+            .filesystem()
+            .map_or("no `filesystem`".into(), |fs| format!("filesystem = \"{}\"", fs.as_str()));
+        Err(Trouble::Unsupported {
+            reason: format!("the model {} does not fit the storage", model.as_str()),
+            remedy: format!("leave the model out, or use a storage with kind = \"disk\" and {wanted}"),
+        })
+    }
+
+    /// Another program begins to write and sync on the same file system.
+    pub fn let_in_neighbour(&mut self, period: Duration) -> Result<(), Trouble> {
+        self.disk()?;
+        Ok(self.drive.as_mut().map_or(Ok(()), |drive| drive.let_in_neighbour(period))?)
     }
 
     /// Cuts the power now. A server that has ended before loses what it had not made durable all the same.
@@ -74,6 +110,9 @@ impl Scene {
         limit: Duration,
         (model, variant): (Model, u32),
     ) -> Result<(), Trouble> {
+        if !matches!(word, "write" | "fsync") || pattern != "*" {
+            self.plain_disk(words)?;
+        }
         let mut control = self.control()?;
         let killer = self.killer().ok();
         let (tell, sprung) = tokio::sync::oneshot::channel();

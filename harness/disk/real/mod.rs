@@ -1,0 +1,70 @@
+//! A real file system of this machine's kernel, on an image that the disk serves through a loop device.
+//!
+//! The disk sees what a device sees: writes and flushes. A power cut keeps what had been flushed, and perhaps some of
+//! what was written since; then the kernel mounts the image again, and its own recovery says what a server finds.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::content::Content;
+use super::mount::DiskError;
+use super::op::{Ino, ROOT};
+use super::tree::Tree;
+
+pub mod bench;
+mod device;
+mod format;
+pub mod states;
+mod volume;
+
+pub use device::detach_below;
+pub use format::{ROOMY, pristine, smallest};
+pub use volume::Volume;
+
+/// The name of the image on the disk.
+pub const IMAGE: &str = "image";
+/// The folder of the file system that is the data directory.
+pub const DATA: &str = "data";
+/// The image's number.
+const INO: Ino = ROOT + 1;
+
+/// A disk that holds an image and nothing else.
+pub fn tree_of(image: Content) -> Tree {
+    let mut tree = Tree::default();
+    tree.folders.entry(ROOT).or_default().insert(IMAGE.into(), INO);
+    tree.files.insert(INO, image);
+    tree
+}
+
+/// The image on a disk.
+pub fn image_of(mut tree: Tree) -> Option<Content> {
+    let ino = tree.entry(ROOT, IMAGE)?;
+    tree.files.remove(&ino)
+}
+
+fn failed(action: String) -> impl FnOnce(io::Error) -> DiskError {
+    move |cause| DiskError::Failed { action, cause }
+}
+
+/// Runs a tool of the machine to its end; what it printed.
+fn tool(program: &str, package: &str, args: &[&str], about: &Path) -> Result<String, DiskError> {
+    // A user's PATH often lacks the administrator's folders.
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    let outcome = Command::new(program).args(args).arg(about).env("PATH", path).stdin(Stdio::null()).output();
+    let action = || format!("{program} {} {}", args.join(" "), about.display());
+    let output = match outcome {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            return Err(DiskError::Unsupported {
+                reason: format!("this machine has no {program}"),
+                remedy: format!("install the package {package}"),
+            });
+        }
+        outcome => outcome.map_err(failed(action()))?,
+    };
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(failed(action())(io::Error::other(said)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

@@ -1,0 +1,454 @@
+//! Real file systems on an image that the disk holds: what they keep through a power cut, by the kernel's own recovery.
+#![allow(clippy::unwrap_used)]
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use outlast::disk::model::allows::allows;
+use outlast::disk::real::bench::Bench;
+use outlast::disk::real::states::{States, recover_all};
+use outlast::disk::real::{self, Volume};
+use outlast::disk::{Disk, DiskError, Drive, Model, Tree};
+use outlast::matrix::Filesystem;
+
+use support::checkout::{Checkout, MATRIX, server};
+use support::files::Workload;
+
+mod support;
+
+/// What a machine gives, or `None` where it does not; then the reason is printed.
+fn given<T>(outcome: Result<T, DiskError>) -> Option<T> {
+    match outcome {
+        Ok(given) => Some(given),
+        Err(DiskError::Unsupported { reason, remedy }) => {
+            assert!(std::env::var_os("CI").is_none(), "not in CI: {reason}; {remedy}");
+            println!("not run: {reason}; {remedy}");
+            None
+        }
+        Err(failed) => panic!("{failed}"),
+    }
+}
+
+fn drive(folder: &Path, filesystem: Filesystem) -> Option<Drive> {
+    given(Drive::mount(&folder.join("data"), Some(filesystem), true, Instant::now()))
+}
+
+/// Loop devices whose image lies below a folder.
+fn loops_below(folder: &Path) -> usize {
+    let entries = fs::read_dir("/sys/block").unwrap().flatten();
+    let images = entries.filter_map(|entry| fs::read_to_string(entry.path().join("loop/backing_file")).ok());
+    images.filter(|image| Path::new(image).starts_with(folder)).count()
+}
+
+fn mounts_below(folder: &Path) -> usize {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    mounts.lines().filter(|line| line.contains(folder.to_str().unwrap())).count()
+}
+
+fn read(folder: &Path, name: &str) -> Option<String> {
+    fs::read(folder.join("data").join(name)).ok().map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+#[test]
+fn what_was_synced_survives_on_each_file_system_and_what_was_not_is_gone() {
+    for filesystem in Filesystem::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(mut drive) = drive(folder.path(), filesystem) else { return };
+        let data = folder.path().join("data");
+        let mut aof = File::create(data.join("aof")).unwrap();
+        aof.write_all(b"one ").unwrap();
+        aof.sync_data().unwrap();
+        File::open(&data).unwrap().sync_all().unwrap();
+        aof.write_all(b"two").unwrap();
+        fs::write(data.join("temp"), "manifest").unwrap();
+        File::open(data.join("temp")).unwrap().sync_all().unwrap();
+        fs::rename(data.join("temp"), data.join("manifest")).unwrap();
+        File::open(&data).unwrap().sync_all().unwrap();
+        fs::write(data.join("late"), "never synced").unwrap();
+        fs::rename(data.join("manifest"), data.join("moved")).unwrap();
+        drive.cut();
+        assert!(aof.sync_all().is_err(), "{filesystem:?}: a device without power syncs");
+        drop(aof);
+        drive.lose(Model::default_of(Some(filesystem)), 0).unwrap();
+        // ext4 may know the length of what was never synced, and have zeros for it.
+        let aof = read(folder.path(), "aof").unwrap();
+        let zeros = if filesystem == Filesystem::Ext4 { "\0\0\0" } else { "" };
+        assert!(aof == "one " || aof == format!("one {zeros}"), "{filesystem:?}: {aof:?}");
+        assert_eq!(read(folder.path(), "manifest").as_deref(), Some("manifest"), "{filesystem:?}");
+        for gone in ["temp", "late", "moved"] {
+            assert_eq!(read(folder.path(), gone), None, "{filesystem:?}: {gone}");
+        }
+        // It is a whole file system: it can be written to, and lose that in turn.
+        fs::write(data.join("again"), "again").unwrap();
+        drive.sync_all();
+        drive.cut();
+        drive.lose(Model::default_of(Some(filesystem)), 0).unwrap();
+        assert_eq!(read(folder.path(), "again").as_deref(), Some("again"), "{filesystem:?}");
+        drive.unmount().unwrap();
+        assert_eq!((mounts_below(folder.path()), loops_below(folder.path())), (0, 0), "{filesystem:?}");
+    }
+}
+
+#[test]
+fn ext4_orders_the_data_before_the_rename_that_shows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut drive) = drive(folder.path(), Filesystem::Ext4) else { return };
+    let data = folder.path().join("data");
+    fs::write(data.join("a"), "old").unwrap();
+    drive.sync_all();
+    fs::write(data.join("temp"), "new").unwrap();
+    fs::rename(data.join("temp"), data.join("a")).unwrap();
+    // A neighbour's fsync commits the journal, and the rename with it; the bytes were never synced.
+    let neighbour = File::create(folder.path().join("volume/other")).unwrap();
+    neighbour.sync_all().unwrap();
+    drop(neighbour);
+    drive.cut();
+    drive.lose(Model::RealExt4, 0).unwrap();
+    assert_eq!(read(folder.path(), "a").as_deref(), Some("new"));
+    drive.unmount().unwrap();
+}
+
+#[test]
+fn a_file_system_on_a_disk_that_lies_forgets_what_was_synced() {
+    for filesystem in Filesystem::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(mut drive) = drive(folder.path(), filesystem) else { return };
+        drive.disk().sicken(|ills| ills.lying = true);
+        let file = folder.path().join("data/a");
+        fs::write(&file, "synced").unwrap();
+        File::open(&file).unwrap().sync_all().unwrap();
+        drive.cut();
+        drive.lose(Model::default_of(Some(filesystem)), 0).unwrap();
+        assert_eq!(read(folder.path(), "a"), None, "{filesystem:?}");
+        drive.unmount().unwrap();
+    }
+}
+
+#[test]
+fn a_neighbour_that_syncs_commits_the_journal_also_after_a_cut() {
+    for filesystem in [Some(Filesystem::Ext4), None] {
+        let folder = tempfile::tempdir().unwrap();
+        let point = folder.path().join("data");
+        let Some(mut drive) = given(Drive::mount(&point, filesystem, true, Instant::now())) else { return };
+        drive.let_in_neighbour(Duration::from_millis(1)).unwrap();
+        for _ in 0..2 {
+            let before = drive.disk().played();
+            fs::write(point.join("a"), "").unwrap();
+            // The journal is committed for the neighbour's sake: nobody synced `a` or its folder.
+            let limit = Instant::now() + Duration::from_secs(20);
+            while drive.disk().played() < before + 40 && Instant::now() < limit {
+                std::thread::yield_now();
+            }
+            drive.cut();
+            drive.lose(Model::default_of(filesystem), 0).unwrap();
+            assert_eq!(read(folder.path(), "a").as_deref(), Some(""), "{filesystem:?}");
+            fs::remove_file(point.join("a")).unwrap();
+            drive.sync_all();
+        }
+        drive.unmount().unwrap();
+        assert_eq!(mounts_below(folder.path()), 0);
+    }
+}
+
+/// What a dead run leaves: a disk that nobody serves, a loop device on it, a file system on that.
+#[test]
+fn what_a_dead_run_leaves_is_taken_away_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(drive) = drive(folder.path(), Filesystem::Ext4) else { return };
+    std::mem::forget(drive);
+    assert_eq!((mounts_below(folder.path()), loops_below(folder.path())), (3, 1));
+    outlast::disk::mount::unmount_below(folder.path());
+    assert_eq!((mounts_below(folder.path()), loops_below(folder.path())), (0, 0));
+}
+
+#[test]
+fn redis_that_syncs_always_keeps_everything_on_each_file_system_and_a_lying_disk_is_caught() {
+    let folder = tempfile::tempdir().unwrap();
+    for filesystem in Filesystem::ALL {
+        let Some(drive) = drive(&folder.path().join(filesystem.as_str()), filesystem) else { return };
+        drive.unmount().unwrap();
+    }
+    let mut matrix =
+        MATRIX.split("[[suite]]").next().unwrap().replace("SERVER", server("redis-6.2").to_str().unwrap());
+    matrix += "[server.valkey]\nbinary = \"SERVER\"\n";
+    for filesystem in Filesystem::ALL {
+        let name = filesystem.as_str();
+        matrix += &format!("[storage.{name}]\nkind = \"disk\"\nfilesystem = \"{name}\"\n");
+    }
+    matrix += r#"
+[fault.cut]
+steps = ["neighbour 20ms", "power-cut", "start"]
+[fault.cut-reordered]
+steps = ["power-cut", "start", "write 50", "stop 10s", "start"]
+[fault.misfit]
+steps = ["power-cut fsync-only", "start"]
+[fault.files]
+steps = ["fail-io rename 1", "power-cut", "start"]
+[fault.lying]
+steps = ["lying-fsync", "write 200", "power-cut", "start"]
+[[suite]]
+name = "real"
+server = ["*"]
+persistence = ["always"]
+workload = ["single", "churn"]
+storage = ["ext4", "xfs", "btrfs"]
+fault = ["cut", "cut-reordered"]
+[[suite]]
+name = "misfit"
+server = ["*"]
+persistence = ["always"]
+workload = ["single"]
+storage = ["ext4"]
+fault = ["misfit", "files"]
+[[suite]]
+name = "lies"
+server = ["*"]
+persistence = ["always"]
+workload = ["single"]
+storage = ["ext4", "xfs", "btrfs"]
+fault = ["lying"]
+"#;
+    let checkout = Checkout::with(&matrix);
+    let run = checkout.run(&[]);
+    let report = checkout.report();
+    let mut seen = [0; 3];
+    for trial in &report.trials {
+        let said = || format!("{} {:?} {}\n{run:?}", trial.name, trial.verdict, trial.message);
+        match trial.suite.as_str() {
+            "real" => {
+                assert!(trial.verdict.as_str() == "kept" && trial.lost == 0, "{}", said());
+                seen[0] += 1;
+            }
+            "misfit" => {
+                assert_eq!(trial.verdict.as_str(), "unsupported", "{}", said());
+                assert!(trial.message.contains("filesystem"), "{}", said());
+                seen[1] += 1;
+            }
+            _ => {
+                assert!(trial.verdict.as_str() == "broken" && trial.lost > 100, "{}", said());
+                seen[2] += 1;
+            }
+        }
+    }
+    assert_eq!(seen, [24, 4, 6]);
+}
+
+/// Runs random workloads on a real file system and on the model, cuts both at the same moments, and counts the states
+/// that were compared and those that the model forbids.
+fn compare(filesystem: Filesystem, seeds: std::ops::Range<u64>) -> Option<(usize, Vec<String>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let size = real::smallest(filesystem);
+    let pristine = given(real::pristine(filesystem, size, folder.path()))?;
+    let bench_folder = folder.path().join("bench");
+    let bench = given(Bench::open(&bench_folder, filesystem, size, 4))?;
+    let (mut states, forbidden) = (0, Mutex::new(Vec::new()));
+    for seed in seeds {
+        let place = folder.path().join("workload");
+        fs::create_dir_all(place.join("device")).unwrap();
+        let disk = Disk::mount(&place.join("device"), real::tree_of(pristine.clone()), true, Instant::now())
+            .unwrap();
+        let volume =
+            Volume::mount(filesystem, &place.join("device").join(real::IMAGE), &place.join("volume"))
+                .unwrap();
+        let mut workload = Workload::new(seed);
+        let moments = workload.run(volume.point(), || disk.played());
+        let (base, log) = disk.log();
+        disk.cut();
+        drop(volume);
+        disk.unmount().unwrap();
+        let all = States::new(Model::default_of(Some(filesystem)), base, &log, 3);
+        // What comes before the first sync of the folder is not compared.
+        let begin = moments[0].seen;
+        let chosen: Vec<_> =
+            all.filter(|state| state.index >= begin && workload.takes(state.index)).collect();
+        states += chosen.len();
+        recover_all(&bench, chosen.into_iter(), 4, |state, tree| {
+            let done = moments.iter().take_while(|moment| moment.seen <= state.index).count();
+            // The operation that was under way may or may not have happened.
+            let candidates = moments[done.saturating_sub(1)..].iter().take(2);
+            let outcome = tree.map_err(|error| error.to_string()).and_then(|tree: Tree| {
+                let verdicts: Vec<_> = candidates.map(|moment| allows(&moment.replay, &tree)).collect();
+                if verdicts.iter().any(Result::is_ok) { Ok(()) } else { verdicts[0].clone() }
+            });
+            if let Err(why) = outcome {
+                let last = moments[done.saturating_sub(1)].what.clone();
+                let before: Vec<_> = moments[..done].iter().map(|moment| moment.what.as_str()).collect();
+                let (index, variant) = (state.index, state.variant);
+                forbidden.lock().unwrap().push(format!(
+                    "seed {seed}, cut at {index}, variant {variant}, after {last}: {why}\n    {}",
+                    before.join("; ")
+                ));
+            }
+        });
+    }
+    Some((states, forbidden.into_inner().unwrap()))
+}
+
+fn compare_all(filesystem: Filesystem, count: u64) {
+    let began = Instant::now();
+    let Some((states, forbidden)) = compare(filesystem, 0..count) else { return };
+    let name = filesystem.as_str();
+    println!(
+        "{name}: {count} workloads, {states} states, {} forbidden, {:?}",
+        forbidden.len(),
+        began.elapsed()
+    );
+    assert!(states > count as usize, "too few states to mean anything: {states}");
+    assert!(forbidden.is_empty(), "{name}: the model forbids what it leaves:\n{}", forbidden.join("\n"));
+}
+
+#[test]
+fn the_journal_model_allows_what_ext4_leaves() {
+    compare_all(Filesystem::Ext4, 25);
+}
+
+#[test]
+fn the_journal_model_allows_what_xfs_leaves() {
+    compare_all(Filesystem::Xfs, 10);
+}
+
+/// `OUTLAST_WORKLOADS=N OUTLAST_FILESYSTEM=xfs cargo test --test real_disk -- --ignored --nocapture workloads`
+#[test]
+#[ignore = "takes minutes"]
+fn the_journal_model_allows_what_a_thousand_workloads_leave() {
+    let count = std::env::var("OUTLAST_WORKLOADS").map_or(1000, |word| word.parse().unwrap());
+    let only = std::env::var("OUTLAST_FILESYSTEM").ok();
+    for filesystem in [Filesystem::Ext4, Filesystem::Xfs] {
+        if only.as_deref().is_none_or(|only| only == filesystem.as_str()) {
+            compare_all(filesystem, count);
+        }
+    }
+}
+
+/// The same on btrfs, whose fsync makes durable less than a journal does: printed, not judged.
+#[test]
+#[ignore = "a measurement"]
+fn what_btrfs_leaves_of_random_workloads() {
+    let count = std::env::var("OUTLAST_WORKLOADS").map_or(100, |word| word.parse().unwrap());
+    let Some((states, forbidden)) = compare(Filesystem::Btrfs, 0..count) else { return };
+    println!("btrfs: {count} workloads, {states} states, {} forbidden", forbidden.len());
+    println!("{}", forbidden.iter().take(5).cloned().collect::<Vec<_>>().join("\n"));
+}
+
+/// What each call makes durable on each file system: printed, and judged where a server builds on it.
+#[test]
+fn each_file_system_makes_durable_what_it_is_asked_for() {
+    type Act = fn(&Path);
+    fn sync(path: &Path) {
+        File::open(path).unwrap().sync_all().unwrap();
+    }
+    fn sync_data(path: &Path) {
+        File::open(path).unwrap().sync_data().unwrap();
+    }
+    fn rename(data: &Path) {
+        fs::rename(data.join("old"), data.join("new")).unwrap();
+    }
+    let cases: [(&str, Act); 9] = [
+        ("rename, fsync of the folder", |data| {
+            rename(data);
+            sync(data);
+        }),
+        ("rename, fdatasync of the folder", |data| {
+            rename(data);
+            sync_data(data);
+        }),
+        ("rename, fsync of the file", |data| {
+            rename(data);
+            sync(&data.join("new"));
+        }),
+        ("rename, fdatasync of the file", |data| {
+            rename(data);
+            sync_data(&data.join("new"));
+        }),
+        ("rename, fsync of another folder", |data| {
+            rename(data);
+            sync(&data.join("folder"));
+        }),
+        ("rename, another file grows and is synced", |data| {
+            rename(data);
+            fs::write(data.join("folder/other"), "more").unwrap();
+            sync_data(&data.join("folder/other"));
+        }),
+        ("create, fsync of the file", |data| {
+            fs::write(data.join("new"), "text").unwrap();
+            sync(&data.join("new"));
+        }),
+        ("create, fdatasync of the file", |data| {
+            fs::write(data.join("new"), "text").unwrap();
+            sync_data(&data.join("new"));
+        }),
+        ("create, fdatasync of the folder", |data| {
+            fs::write(data.join("new"), "").unwrap();
+            sync_data(data);
+        }),
+    ];
+    let mut table = Vec::new();
+    for (what, act) in cases {
+        let mut row = Vec::new();
+        for filesystem in Filesystem::ALL {
+            let folder = tempfile::tempdir().unwrap();
+            let Some(mut drive) = drive(folder.path(), filesystem) else { return };
+            let data = folder.path().join("data");
+            fs::write(data.join("old"), "text").unwrap();
+            fs::create_dir(data.join("folder")).unwrap();
+            fs::write(data.join("folder/other"), "").unwrap();
+            drive.sync_all();
+            act(&data);
+            drive.cut();
+            drive.lose(Model::default_of(Some(filesystem)), 0).unwrap();
+            row.push(data.join("new").exists());
+            drive.unmount().unwrap();
+        }
+        println!("{what}: {row:?}");
+        table.push((what, row));
+    }
+    let durable = |what: &str| table.iter().find(|row| row.0 == what).unwrap().1.clone();
+    assert_eq!(durable("rename, fsync of the folder"), [true; 3]);
+    assert_eq!(durable("create, fsync of the file"), [true; 3]);
+}
+
+/// How many states a second are recovered and read.
+#[test]
+#[ignore = "a measurement"]
+fn states_a_second() {
+    for filesystem in Filesystem::ALL {
+        for threads in [2, 4, 8] {
+            let folder = tempfile::tempdir().unwrap();
+            let size = real::smallest(filesystem);
+            let Some(pristine) = given(real::pristine(filesystem, size, folder.path())) else { return };
+            let place = folder.path().join("recorded");
+            fs::create_dir_all(place.join("device")).unwrap();
+            let disk =
+                Disk::mount(&place.join("device"), real::tree_of(pristine), true, Instant::now()).unwrap();
+            let volume =
+                Volume::mount(filesystem, &place.join("device").join(real::IMAGE), &place.join("volume"))
+                    .unwrap();
+            let mut aof = File::create(volume.point().join("data/aof")).unwrap();
+            for number in 0..60 {
+                aof.write_all(format!("record {number}\n").repeat(40).as_bytes()).unwrap();
+                aof.sync_data().unwrap();
+            }
+            drop(aof);
+            let (base, log) = disk.log();
+            disk.cut();
+            drop(volume);
+            disk.unmount().unwrap();
+            let bench = Bench::open(&folder.path().join("bench"), filesystem, size, threads).unwrap();
+            let states: Vec<_> =
+                States::new(Model::default_of(Some(filesystem)), base, &log, 3).take(200).collect();
+            let (count, began) = (states.len(), Instant::now());
+            let read = Mutex::new(0);
+            recover_all(&bench, states.into_iter(), threads, |_, tree| {
+                *read.lock().unwrap() += tree.unwrap().paths().len();
+            });
+            let rate = count as f64 / began.elapsed().as_secs_f64();
+            println!(
+                "{filesystem:?}, {threads} threads: {count} states, {rate:.0}/s, {} files",
+                read.into_inner().unwrap()
+            );
+        }
+    }
+}
