@@ -5,7 +5,7 @@
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use outlast::record::{Anomaly, TrialRecord, Verdict};
 use rustix::process::{Pid, Signal, kill_process};
@@ -66,7 +66,7 @@ fn a_binary_that_cannot_be_run_is_unsupported_with_the_reason() {
 
 #[test]
 fn a_server_that_never_becomes_ready_is_given_up() {
-    let checkout = with_wrapper("exec sleep 1000", "[run]\nready-timeout = \"1s\"");
+    let checkout = with_wrapper("exec sleep 1000", "[run]\nready-timeout = \"10s\"");
     let outcome = checkout.run(&["always::single::kill"]);
     let trial = errored_alone(&checkout, &outcome);
     assert!(trial.message.contains("the server did not start on an empty folder"), "{}", trial.message);
@@ -75,7 +75,7 @@ fn a_server_that_never_becomes_ready_is_given_up() {
 #[test]
 fn a_server_that_is_not_ready_after_its_death_is_stuck() {
     let script = "if [ -e started ]; then exec sleep 1000; fi; touch started; exec \"$REAL\" \"$@\"";
-    let checkout = with_wrapper(script, "[run]\nready-timeout = \"1s\"");
+    let checkout = with_wrapper(script, "[run]\nready-timeout = \"10s\"");
     let outcome = checkout.run(&["always::single::kill"]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
     let trial = checkout.trial(&["::bad::"]);
@@ -90,7 +90,7 @@ fn a_server_that_never_dies_is_given_up_and_killed_in_the_end() {
     let script = "trap '' TERM; \"$REAL\" \"$@\" & while :; do wait; done";
     let more = r#"
 [run]
-trial-timeout = "3s"
+trial-timeout = "10s"
 
 [fault.term]
 steps = ["term", "start"]
@@ -105,7 +105,7 @@ fault = ["term"]
     let checkout = with_wrapper(script, more);
     let outcome = checkout.run(&["immortal::"]);
     let trial = errored_alone(&checkout, &outcome);
-    assert!(trial.message.contains("the trial was not over after 3s"), "{}", trial.message);
+    assert!(trial.message.contains("the trial was not over after 10s"), "{}", trial.message);
 }
 
 #[test]
@@ -292,3 +292,14 @@ workload = ["single"]
 fault = ["slow"]
 seeds = 20
 "#;
+
+#[test]
+fn a_reader_that_leaves_in_mid_run_takes_no_report_with_it() {
+    let checkout = Checkout::new("");
+    let mut command = checkout.command(&["::always::"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let report = checkout.report();
+    assert_eq!(report.totals.trials, report.totals.kept);
+}

@@ -42,6 +42,7 @@ fn died(lines: &str, death: Death, clean_exit: bool) -> Circumstances {
 const ALWAYS: &str = "appendonly=yes appendfsync=always save=";
 const EVERYSEC: &str = "appendonly=yes appendfsync=everysec save=900_1";
 const NO: &str = "appendonly=yes appendfsync=no save=";
+const ON_REWRITE: &str = "appendonly=yes appendfsync=everysec save= no-appendfsync-on-rewrite=yes";
 const STRICT: &str = "appendonly=yes appendfsync=always save= aof-load-truncated=no";
 const RDB: &str = "appendonly=no save=900_1";
 const NONE: &str = "appendonly=no save=";
@@ -49,7 +50,7 @@ const NONE: &str = "appendonly=no save=";
 #[test]
 fn every_row_is_met_under_its_circumstances() {
     use Allow::{All, Count, Nothing, SinceSave, Window};
-    use Death::{Kill, Shutdown, ShutdownNosave, ShutdownSave, Stop, Term};
+    use Death::{Kill, PowerCut, Shutdown, ShutdownNosave, ShutdownSave, Stop, Term};
     let window = Window(EVERYSEC_WINDOW);
     let with = |base: Circumstances, change: fn(&mut Circumstances)| {
         let mut facts = base;
@@ -58,6 +59,17 @@ fn every_row_is_met_under_its_circumstances() {
     };
     let tail = |facts: &mut Circumstances| facts.damage = Some(Damage::AofTail { commands: 3 });
     let hurt = |facts: &mut Circumstances| facts.damage = Some(Damage::Elsewhere);
+    // The longest fsync took 200 ms, and a child has been at work for 7 µs.
+    let cut = |base: Circumstances| {
+        with(base, |facts| {
+            facts.power_cut = Some(outlast::contract::PowerCut {
+                takes_unsynced: true,
+                warns: false,
+                longest_fsync_us: 200_000,
+                child_from_us: Some(FAULT_US - 7),
+            });
+        })
+    };
     let saved = |facts: &mut Circumstances| facts.saved_until_us = Some(SAVED_US);
     #[rustfmt::skip]
     let rows: Vec<(&str, Circumstances, &str, Allow, bool)> = vec![
@@ -66,6 +78,18 @@ fn every_row_is_met_under_its_circumstances() {
         ("AOF, SIGTERM then SIGKILL: always", died(ALWAYS, Stop, false), "aof-always", Nothing, false),
         ("AOF, SIGTERM then SIGKILL: everysec", died(EVERYSEC, Stop, false), "aof-everysec", window, false),
         ("AOF, SIGTERM then SIGKILL: no", died(NO, Stop, false), "aof-no", Nothing, false),
+        ("always, power cut", cut(died(ALWAYS, PowerCut, false)), "aof-power-cut", Nothing, false),
+        ("always, power cut, aof-load-truncated no", cut(died(STRICT, PowerCut, false)), "aof-power-cut", Nothing, true),
+        ("everysec, power cut", cut(died(EVERYSEC, PowerCut, false)), "aof-power-cut",
+            Window(Duration::from_millis(1_400)), false),
+        ("everysec, power cut, the control", with(cut(died(EVERYSEC, PowerCut, false)), |facts| {
+            facts.power_cut.as_mut().expect("a cut").takes_unsynced = false;
+        }), "aof-everysec", window, false),
+        ("no fsync while a child writes, power cut", cut(died(ON_REWRITE, PowerCut, false)), "aof-power-cut",
+            Window(Duration::from_millis(1_400) + Duration::from_micros(7)), false),
+        ("no, power cut", cut(died(NO, PowerCut, false)), "aof-power-cut-no", All, false),
+        ("AOF, power cut after a clean exit", cut(died(EVERYSEC, Stop, true)), "aof-clean-exit", Nothing, false),
+        ("RDB, power cut", cut(died(RDB, PowerCut, false)), "rdb", SinceSave, false),
         ("RDB, SIGTERM in time", died(RDB, Term, true), "saved-at-exit", Nothing, false),
         ("RDB, the server's own rule for SHUTDOWN", died(RDB, Shutdown, true), "saved-at-exit", Nothing, false),
         ("RDB, grace exceeded", died(RDB, Stop, false), "rdb", SinceSave, false),
@@ -104,6 +128,10 @@ fn every_row_is_met_under_its_circumstances() {
         ("a replica in its place", with(died(EVERYSEC, Kill, false), |facts| (facts.promoted, facts.switched) = (true, true)),
             "promoted", All, false),
         ("mended by hand", with(with(died(ALWAYS, Kill, false), hurt), |facts| facts.repaired = true), "repaired", All, true),
+        ("a tail mended by hand", with(with(died(ALWAYS, Kill, false), tail), |facts| facts.repaired = true), "repaired", Count(3), false),
+        ("mended by hand with nothing damaged", with(died(ALWAYS, Kill, false), |facts| facts.repaired = true), "repaired", Nothing, false),
+        ("AOF being switched on, a clean exit", with(died(ALWAYS, Shutdown, true), |facts| facts.first_rewrite_pending = true),
+            "aof-clean-exit", Nothing, false),
     ];
     for (what, facts, id, allow, may_refuse) in &rows {
         let applied = promise(facts, &[], &TRIAL);
@@ -113,7 +141,7 @@ fn every_row_is_met_under_its_circumstances() {
             "{what}"
         );
         // Where everything may go, it may go in any order; everything else goes as a tail.
-        let loose = ["no-volume", "first-rewrite", "none"].contains(id);
+        let loose = ["no-volume", "first-rewrite", "aof-power-cut-no", "none"].contains(id);
         assert_eq!(applied.suffix, !loose, "{what}");
     }
     let met: BTreeSet<_> = rows.iter().map(|row| row.2).collect();
@@ -254,6 +282,19 @@ fn what_no_allowance_covers_is_a_breach() {
     ] {
         assert!(!judge(&all, Some(&loss), false, false, &facts).kept, "{what}");
     }
+    // A backup is older than some promises; those from before it stand, as its row does.
+    let old = Circumstances { restored: Some((FAULT_US - 5, None)), ..died(ALWAYS, Death::Kill, false) };
+    let window = promise(&old, &[], &TRIAL);
+    let promised = |at_us| Loss {
+        lost: 1,
+        promised: 1,
+        acknowledged: 9,
+        earliest_lost_us: Some(at_us),
+        shape: Shape::Suffix,
+        ..Loss::default()
+    };
+    assert!(judge(&window, Some(&promised(FAULT_US - 4)), false, false, &old).kept);
+    assert!(!judge(&window, Some(&promised(FAULT_US - 6)), false, false, &old).kept);
     assert!(!judge(&all, Some(&Loss::default()), false, true, &facts).kept, "it never answered");
     assert!(!judge(&all, None, false, false, &facts).kept, "nothing could be read back");
     assert!(!judge(&all, None, true, false, &facts).kept, "it refused to start");

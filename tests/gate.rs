@@ -204,3 +204,15 @@ fault = ["learn"]
     assert!(seen > 10, "only {seen} files");
     assert!(!outcome.out.contains("hunter2") && !outcome.err.contains("hunter2"), "{outcome:?}");
 }
+
+#[test]
+fn a_run_in_which_nothing_could_be_tested_does_not_pass() {
+    let odd = "[persistence.odd]\nno-such-thing = \"1\"\n\n[[suite]]\nname = \"odd\"\nserver = [\"*\"]\n\
+               persistence = [\"odd\"]\nworkload = [\"single\"]\nfault = [\"kill\"]\n";
+    let checkout = Checkout::new(odd);
+    let alone = checkout.run(&["odd::"]);
+    assert_eq!(alone.code, 2, "{alone:?}");
+    assert_eq!(outcome(&checkout.report(), "nothing-tested"), Some(Outcome::Failed));
+    let with_another = checkout.run(&["odd::", NAME]);
+    assert_eq!(with_another.code, 0, "{with_another:?}");
+}

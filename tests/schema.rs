@@ -105,6 +105,8 @@ fn everything(table: &Table) -> Value {
             keys.remove("writes");
             keys.insert("kind".into(), "mixed".into());
         }
+        // Only a disk has a file system.
+        "storage" => drop(keys.insert("kind".into(), "disk".into())),
         "mix" => drop(keys.insert("single".into(), 1.into())),
         _ => {}
     }

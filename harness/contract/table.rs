@@ -78,28 +78,25 @@ pub const ROWS: &[Row] = &[
         may_refuse: |facts| !yes(facts, "aof-load-truncated", true),
         suffix: true,
         sentence: "a copy of the data directory holds what was written before the copying began",
-        source: "docs",
+        source: "docs; principle",
     },
     Row {
         id: "repaired",
         when: |facts| facts.repaired,
-        allow: |_| Allow::All,
-        may_refuse: |_| true,
+        // Where in the file other damage lies, and so what has to be cut off with it, nobody counts.
+        allow: |facts| {
+            if matches!(facts.damage, Some(Damage::Elsewhere)) { Allow::All } else { cut_off(facts) }
+        },
+        // The tool mends an AOF only: what is wrong with a snapshot or a manifest stays wrong.
+        may_refuse: |facts| matches!(facts.damage, Some(Damage::Elsewhere)),
         suffix: true,
         sentence: "a repair by hand keeps what comes before the damage, and says what it cuts off",
-        source: "docs",
+        source: "docs; source",
     },
     Row {
         id: "tail-truncated",
         when: |facts| matches!(facts.damage, Some(Damage::AofTail { .. })),
-        allow: |facts| match (&facts.damage, dying(facts)) {
-            // What the policy itself allows and what was cut off add up; only counts can be added.
-            (Some(Damage::AofTail { commands }), Allow::Nothing) => Allow::Count(*commands),
-            (Some(Damage::AofTail { commands }), Allow::Window(_)) => {
-                Allow::Count(commands + facts.unsettled)
-            }
-            (_, allow) => allow,
-        },
+        allow: cut_off,
         may_refuse: |facts| !yes(facts, "aof-load-truncated", true),
         suffix: true,
         sentence: "an AOF whose tail is missing loses the cut commands; with aof-load-truncated no it is refused",
@@ -116,7 +113,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "first-rewrite",
-        when: |facts| facts.first_rewrite_pending && facts.death != Death::Term,
+        when: |facts| facts.first_rewrite_pending && !facts.clean_exit && facts.death != Death::Term,
         allow: |_| Allow::All,
         may_refuse: NEVER,
         suffix: false,
@@ -253,6 +250,16 @@ fn dying(facts: &Circumstances) -> Allow {
         Allow::SinceSave
     } else {
         Allow::All
+    }
+}
+
+/// What was cut off the tail of the AOF, and what the death allows: they add up, and only counts can be added.
+/// `unsettled` counts no write that is older than [`EVERYSEC_WINDOW`].
+fn cut_off(facts: &Circumstances) -> Allow {
+    match (&facts.damage, dying(facts)) {
+        (Some(Damage::AofTail { commands }), Allow::Nothing) => Allow::Count(*commands),
+        (Some(Damage::AofTail { commands }), Allow::Window(_)) => Allow::Count(commands + facts.unsettled),
+        (_, allow) => allow,
     }
 }
 

@@ -74,7 +74,9 @@ fn hold(
     if loss.torn > 0 {
         return broken(format!("{} transactions survived in part", loss.torn));
     }
-    let untouched = facts.damage.is_none() && !facts.data_dropped && !facts.switched;
+    // A backup holds what was promised before it was begun, which its own row sees to; later promises are void.
+    let untouched =
+        facts.damage.is_none() && !facts.data_dropped && !facts.switched && facts.restored.is_none();
     if loss.promised > 0 && (untouched || facts.promoted) {
         let promise = if facts.promoted { "WAIT" } else { "WAITAOF" };
         return broken(format!("lost {} writes that {promise} had answered for", loss.promised));

@@ -49,7 +49,11 @@ impl Drive {
     /// Puts in its place what the cut leaves under a model. Nothing may use it any more. What was wrong with the disk is
     /// wrong with the next one too.
     pub fn lose(&mut self, model: Model, variant: u32) -> Result<(), DiskError> {
-        let tree = self.disk().left_by(model, variant);
+        self.load(self.disk().left_by(model, variant))
+    }
+
+    /// Puts another disk in its place, with a tree all of which is durable.
+    pub fn load(&mut self, tree: Tree) -> Result<(), DiskError> {
         self.longest_fsync_us = self.longest_fsync_us();
         let ills = self.disk().ills();
         if let Some(disk) = self.disk.take() {

@@ -174,10 +174,10 @@ impl Children {
                 }
                 self.open.insert(at.1.clone());
             }
-            Op::Rename { from: at, .. } | Op::Unlink { at } => {
-                if self.open.remove(&at.1) && self.open.is_empty() {
-                    self.ended_us = Some(at_us);
-                }
+            Op::Rename { from: at, .. } | Op::Unlink { at }
+                if self.open.remove(&at.1) && self.open.is_empty() =>
+            {
+                self.ended_us = Some(at_us);
             }
             _ => {}
         }

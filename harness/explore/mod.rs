@@ -6,7 +6,7 @@
 //! [`trace`] keeps what is needed to rebuild a state byte for byte.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -18,10 +18,11 @@ use crate::disk::Model;
 use crate::epoch;
 use crate::fault::{Scene, Trouble};
 use crate::oracle::Survey;
-use crate::record::{Epoch, Exploration, ModelFacts, StateFact, TrialRecord, Verdict};
+use crate::record::{Epoch, Exploration, ModelFacts, RecoveryFacts, StateFact, TrialRecord, Verdict};
 
 pub mod boot;
 mod history;
+mod recovery;
 mod show;
 pub mod states;
 pub mod trace;
@@ -50,6 +51,8 @@ pub struct Request {
     pub states: usize,
     /// Begin with the first operation on the empty disk, not when the server was up and everything durable.
     pub fresh: bool,
+    /// Crash the recoveries too: on so many states.
+    pub recoveries: usize,
 }
 
 /// Explores what the scene has recorded. The server is dead and the power is off.
@@ -63,8 +66,7 @@ pub fn run(
     let began = Instant::now();
     let all = trace.states(&request.models);
     let chosen = choose(&all, request.states);
-    let limit = scene.plan.limit.mul_f64(TIME_SHARE).saturating_sub(scene.began().elapsed());
-    let observed = boot_all(scene, &all, &chosen, limit)?;
+    let observed = boot_all(scene, &all, &chosen)?;
     let plan = &scene.plan;
     let scales = Scales {
         trace: &trace,
@@ -109,6 +111,9 @@ pub fn run(
         record.epochs.push(as_epoch(&facts, &of_model, scene));
         exploration.models.push(facts);
     }
+    if request.recoveries > 0 {
+        deeper(scene, &all, &observed, request.recoveries, &mut exploration, record)?;
+    }
     exploration.trace = trace::keep(plan, &trace, &scene.ledger)
         .map_err(|error| Trouble::Lab(format!("failed to keep the trace: {error}")))?;
     record.exploration = Some(exploration);
@@ -125,36 +130,37 @@ fn choose(all: &States, bound: usize) -> Vec<usize> {
 }
 
 /// Boots states side by side, until all are done or the time is over.
-fn boot_all(
-    scene: &Scene,
-    all: &States,
-    chosen: &[usize],
-    limit: Duration,
-) -> Result<Vec<(usize, Observed)>, Trouble> {
+fn boot_all(scene: &Scene, all: &States, chosen: &[usize]) -> Result<Vec<(usize, Observed)>, Trouble> {
+    let bench = bench(scene);
+    let work = |at: usize, number: usize| {
+        Box::pin(bench.boot(&all.states[at].tree, number)) as Pin<Box<dyn Future<Output = _> + '_>>
+    };
+    let observed = side_by_side(chosen, time_left(scene), &work);
+    if observed.is_empty() {
+        return Err(Trouble::Lab("no state was booted: the trial's time was over before".into()));
+    }
+    Ok(observed)
+}
+
+/// Work on a state: its number among all, and a number of its own.
+type Work<'a, T> = dyn Fn(usize, usize) -> Pin<Box<dyn Future<Output = T> + 'a>> + Sync + 'a;
+
+/// Does some work for states on as many threads as there are processors; what was not begun within the limit is left.
+fn side_by_side<'a, T: Send>(chosen: &[usize], limit: Duration, work: &Work<'a, T>) -> Vec<(usize, T)> {
     let began = Instant::now();
     let next = AtomicUsize::new(0);
     let (tell, told) = mpsc::channel();
-    let bench = Bench {
-        plan: scene.plan.clone(),
-        engine: scene.engine.clone(),
-        ledger: scene.ledger.clone(),
-        began: scene.began(),
-        second_life: scene.plan.second_life,
-    };
-    let bench = &bench;
-    let next = &next;
     std::thread::scope(|scope| {
         for _ in 0..workers() {
-            let tell = tell.clone();
+            let (tell, next) = (tell.clone(), &next);
             scope.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let Ok(runtime) = runtime else { return };
                 while began.elapsed() < limit {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(&at) = chosen.get(number) else { break };
-                    let observed =
-                        LocalSet::new().block_on(&runtime, bench.boot(&all.states[at].tree, number));
-                    if tell.send((at, observed)).is_err() {
+                    let done = LocalSet::new().block_on(&runtime, work(at, number));
+                    if tell.send((at, done)).is_err() {
                         break;
                     }
                 }
@@ -162,12 +168,71 @@ fn boot_all(
         }
         drop(tell);
     });
-    let mut observed: Vec<_> = told.into_iter().collect();
-    observed.sort_by_key(|(at, _)| *at);
-    if observed.is_empty() {
-        return Err(Trouble::Lab("no state was booted: the trial's time was over before".into()));
+    let mut done: Vec<_> = told.into_iter().collect();
+    done.sort_by_key(|(at, _)| *at);
+    done
+}
+
+/// Crashes the recoveries of some states, evenly spread.
+fn deeper(
+    scene: &Scene,
+    all: &States,
+    observed: &[(usize, Observed)],
+    bound: usize,
+    exploration: &mut Exploration,
+    record: &mut TrialRecord,
+) -> Result<(), Trouble> {
+    let started: Vec<_> =
+        observed.iter().filter(|(_, seen)| matches!(seen, Observed::Ready(_))).map(|(at, _)| *at).collect();
+    let step = started.len().div_ceil(bound).max(1);
+    let chosen: Vec<_> = started.into_iter().step_by(step).collect();
+    let bench = Bench { second_life: false, ..bench(scene) };
+    let work = |at: usize, number: usize| {
+        let (bench, state) = (&bench, &all.states[at]);
+        Box::pin(bench.deeper(state.token(), &state.tree, number)) as Pin<Box<dyn Future<Output = _>>>
+    };
+    let mut facts = RecoveryFacts::default();
+    for (_, outcome) in side_by_side(&chosen, time_left(scene), &work) {
+        let outcome: recovery::Deeper = outcome?;
+        facts.recoveries += 1;
+        facts.states += outcome.states;
+        facts.booted += outcome.booted;
+        facts.broken += outcome.broken.len() as u64;
+        facts.found.extend(outcome.broken.into_iter().take(DESCRIBED.saturating_sub(facts.found.len())));
     }
-    Ok(observed)
+    let verdict = if facts.broken > 0 { Verdict::Broken } else { Verdict::Kept };
+    let worst = facts.found.first().map(|fact| format!(": {}: {}", fact.token, fact.message));
+    record.epochs.push(Epoch {
+        death: "power cut, during the recovery".into(),
+        verdict,
+        anomalies: facts.found.iter().flat_map(|fact| fact.anomalies.clone()).collect(),
+        lost: facts.found.iter().map(|fact| fact.lost).max().unwrap_or(0),
+        message: format!(
+            "{} of {} states that cuts in {} recoveries leave hold less than the recovery showed{}",
+            facts.broken,
+            facts.booted,
+            facts.recoveries,
+            worst.unwrap_or_default()
+        ),
+        ..Epoch::default()
+    });
+    exploration.recovery = Some(facts);
+    Ok(())
+}
+
+fn bench(scene: &Scene) -> Bench {
+    Bench {
+        plan: scene.plan.clone(),
+        engine: scene.engine.clone(),
+        ledger: scene.ledger.clone(),
+        began: scene.began(),
+        second_life: scene.plan.second_life,
+    }
+}
+
+/// How long may still be booted.
+fn time_left(scene: &Scene) -> Duration {
+    scene.plan.limit.mul_f64(TIME_SHARE).saturating_sub(scene.began().elapsed())
 }
 
 fn workers() -> usize {
@@ -294,7 +359,3 @@ pub fn recorded(scene: &Scene, fresh: bool, end_us: u64) -> Result<Trace, Troubl
     }
     Ok(Trace { base, log, from, end_us })
 }
-
-/// A bench is shared by threads.
-const fn _shared<T: Send + Sync>() {}
-const _: () = _shared::<Arc<Bench>>();

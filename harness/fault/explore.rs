@@ -1,4 +1,4 @@
-//! `explore MODEL... [fresh] [states N]`: the power goes, and the server is started on every state that any moment of
+//! `explore MODEL... [fresh] [states N] [recoveries N]`: the power goes, and the server is started on every state that any moment of
 //! its life may have left.
 
 use async_trait::async_trait;
@@ -9,13 +9,13 @@ use crate::explore::{DEFAULT_STATES, Request, model_words};
 
 pub(super) const VERB: Verb = Verb {
     word: "explore",
-    usage: "explore MODEL... [fresh] [states N]",
+    usage: "explore MODEL... [fresh] [states N] [recoveries N]",
     about: "Ends the life with a power cut and starts the server on every state that a cut at any moment of it may leave; the last step of a script. Needs storage kind = \"disk\".",
     parse,
 };
 
 fn parse(args: &[&str]) -> Result<Box<dyn Step>, Mistake> {
-    let mut request = Request { models: Vec::new(), states: DEFAULT_STATES, fresh: false };
+    let mut request = Request { models: Vec::new(), states: DEFAULT_STATES, fresh: false, recoveries: 0 };
     let mut words = args.iter();
     while let Some(&word) = words.next() {
         match word {
@@ -24,9 +24,13 @@ fn parse(args: &[&str]) -> Result<Box<dyn Step>, Mistake> {
                 let number = words.next().copied().unwrap_or_default();
                 request.states = count::<u32>(number, "states")? as usize;
             }
+            "recoveries" => {
+                let number = words.next().copied().unwrap_or_default();
+                request.recoveries = count::<u32>(number, "recoveries")? as usize;
+            }
             word => {
                 let mut candidates = model_words();
-                candidates.extend(["fresh", "states"]);
+                candidates.extend(["fresh", "states", "recoveries"]);
                 let model = Model::from_word(word)
                     .ok_or_else(|| Mistake::new(word, format!("`{word}` is no model"), &candidates))?;
                 request.models.push(model);

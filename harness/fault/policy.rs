@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::matrix::Directive;
+use crate::matrix::directive::{ADDITIVE, LIMITS};
 use crate::record::PolicyLine;
 
 /// Directives that decide what survives: always recorded, asked for or not.
@@ -33,16 +34,35 @@ pub fn compare(requested: &[Directive], effective: &BTreeMap<String, String>) ->
     names
         .into_iter()
         .map(|name| {
-            let requested = asked.get(name).map(|values| values.join(" ").trim().to_owned());
+            let requested = asked.get(name).map(|values| in_force_of(name, values));
             let effective = effective.get(name).cloned();
             let in_force = match (&requested, &effective) {
                 (None, _) => true,
                 (Some(_), None) => false,
+                (Some(asked), Some(got)) if name == LIMITS => {
+                    // A class that no line names keeps its default.
+                    let got = limits(got);
+                    limits(asked).iter().all(|(class, limit)| got.get(class) == Some(limit))
+                }
                 (Some(asked), Some(got)) => normal(asked) == normal(got),
             };
             PolicyLine { directive: name.into(), requested, effective, in_force }
         })
         .collect()
+}
+
+/// What the server makes of several lines.
+fn in_force_of(name: &str, values: &[&str]) -> String {
+    let one =
+        if ADDITIVE.contains(&name) { values.join(" ") } else { values.last().copied().unwrap_or("").into() };
+    one.trim().to_owned()
+}
+
+/// Hard limit, soft limit and seconds of each class of client.
+fn limits(value: &str) -> BTreeMap<String, Vec<String>> {
+    let words: Vec<String> = value.split_whitespace().map(normal).collect();
+    let class = |word: &str| if word == "slave" { "replica".to_owned() } else { word.to_owned() };
+    words.chunks(4).map(|chunk| (class(&chunk[0]), chunk[1..].to_vec())).collect()
 }
 
 /// One spelling of a value: `64mb` and `67108864` are the same, as are `""` and nothing.
@@ -90,5 +110,27 @@ mod tests {
         assert!(in_force("auto-aof-rewrite-min-size"));
         assert!(!in_force("no-such-directive"));
         assert!(in_force("appendfsync"), "what was not asked for cannot be broken");
+    }
+
+    #[test]
+    fn lines_of_a_stock_file_are_in_force_in_the_servers_own_spelling() {
+        let effective = BTreeMap::from(
+            [
+                ("appendonly", "yes"),
+                (LIMITS, "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let asked = |replica: &str| {
+            let lines = [
+                line("appendonly", "yes"),
+                line("appendonly", "yes"),
+                line(LIMITS, "normal 0 0 0"),
+                line(LIMITS, replica),
+            ];
+            compare(&lines, &effective).into_iter().all(|line| line.in_force)
+        };
+        assert!(asked("replica 256mb 64mb 60"));
+        assert!(!asked("replica 256mb 64mb 61"));
     }
 }

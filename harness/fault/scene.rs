@@ -307,7 +307,7 @@ impl Scene {
         }
         outcome = outcome.and(self.instance.remove().await);
         let unmounted = self.drive.take().map_or(Ok(()), Drive::unmount);
-        Ok(outcome.map_err(Trouble::from).and(unmounted.map_err(Trouble::from))?)
+        outcome.map_err(Trouble::from).and(unmounted.map_err(Trouble::from))
     }
 
     /// Ops sent so far, over all lanes.

@@ -175,12 +175,16 @@ impl Axes<'_> {
         let Some(file) = sheet.string("config") else { return Vec::new() };
         let path = self.folder.join(file);
         let lines = match std::fs::read_to_string(&path) {
-            Err(error) => Err(format!("failed to read {}: {error}", path.display())),
-            Ok(text) => conf::parse(&text).map_err(|error| format!("{}: {error}", path.display())),
+            Err(error) => Err(vec![format!("failed to read {}: {error}", path.display())]),
+            Ok(text) => conf::parse(&text).map_err(|bad| {
+                bad.iter().map(|line| format!("{}: {line}", path.display())).collect::<Vec<_>>()
+            }),
         };
-        lines.unwrap_or_else(|message| {
+        lines.unwrap_or_else(|messages| {
             let span = sheet.value("config").map_or(sheet.span.clone(), |value| value.span());
-            self.notes.add(span, message, None);
+            for message in messages {
+                self.notes.add(span.clone(), message, None);
+            }
             Vec::new()
         })
     }
@@ -208,6 +212,10 @@ pub fn check_name(name: &str, span: Range<usize>, notes: &Notes) {
 /// Names or patterns, each of which must fit something.
 pub fn patterns(sheet: &Sheet<'_, '_>, key: &'static str, names: &[&str], notes: &Notes) -> Vec<String> {
     let patterns = sheet.words(key);
+    if sheet.value(key).and_then(|value| value.get_ref().as_array()).is_some_and(|list| list.is_empty()) {
+        let help = Some("leave it out: that means all of them".to_owned());
+        notes.add(sheet.span_of(key), format!("`{key}` names nothing"), help);
+    }
     for (pattern, span) in &patterns {
         if !names.iter().any(|name| glob::matches(pattern, name)) {
             let axis = key.strip_suffix('s').unwrap_or(key);

@@ -65,7 +65,11 @@ pub const CHOICES: &[(&str, &[&str])] = &[
     ("rdbcompression", YES_NO),
     ("rdbchecksum", YES_NO),
 ];
-/// The one directive that is more than one line.
+/// Limits per class of client, a class to a line.
+pub const LIMITS: &str = "client-output-buffer-limit";
+/// Directives whose lines add up; of all others the server takes the last line.
+pub const ADDITIVE: &[&str] = &[SAVE, LIMITS, "user", "rename-command", "loadmodule", "include"];
+/// Save points: the one directive of the policy that is more than one line.
 pub const SAVE: &str = "save";
 /// Values of `save`: pairs of seconds and changes, or nothing.
 pub const SAVE_PATTERN: &str = r"^\s*([0-9]*[1-9][0-9]*\s+[0-9]*[1-9][0-9]*(\s+|$))*$";

@@ -125,6 +125,10 @@ pub fn contracts(root: &Sheet<'_, '_>, names: &Names<'_>, notes: &Notes) -> Vec<
             why: sheet.string("why"),
         };
         sheet.end();
+        if own.lost.is_some() && own.lost_window.is_some() {
+            let help = Some("keep one of them: a promise is a number of writes or a window".to_owned());
+            notes.add(sheet.span_of("lost-window"), "`lost` and `lost-window` exclude one another", help);
+        }
         own
     };
     root.tables("contract").iter().map(read).collect()

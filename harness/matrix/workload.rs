@@ -105,6 +105,14 @@ impl Axes<'_> {
             let help = Some("keep one of them".to_owned());
             self.notes.add(sheet.span_of("duration"), "`duration` and `writes` exclude one another", help);
         }
+        if workload.ttl.is_some_and(|ttl| ttl.is_zero()) {
+            let help = Some("leave it out for keys that never expire".to_owned());
+            self.notes.add(sheet.span_of("ttl"), "a key cannot live for no time", help);
+        }
+        if workload.value == 0 {
+            let help = Some("value = \"64B\"".to_owned());
+            self.notes.add(sheet.span_of("value"), "a value needs bytes to be told from another", help);
+        }
         if workload.open && workload.rate.is_none() {
             let help = Some("rate = 1000".to_owned());
             self.notes.add(sheet.span_of("open"), "an open loop needs a `rate`", help);

@@ -25,8 +25,26 @@ pub struct Exploration {
     pub models: Vec<ModelFacts>,
     /// The broken states that speak most, at most five for each model.
     pub found: Vec<StateFact>,
+    /// What cuts during the recoveries showed, where they were asked for.
+    pub recovery: Option<RecoveryFacts>,
     /// The trace, as a file below the run's folder.
     pub trace: Option<String>,
+}
+
+/// Crash states of the boots on crash states.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct RecoveryFacts {
+    /// Boots that were recorded.
+    pub recoveries: u64,
+    /// States that cuts in them leave.
+    pub states: u64,
+    /// States that a server was started on.
+    pub booted: u64,
+    /// Those that hold less than the recovery had shown, or do not start.
+    pub broken: u64,
+    /// A few of them.
+    pub found: Vec<StateFact>,
 }
 
 /// What the states of one model say.

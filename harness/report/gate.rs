@@ -41,6 +41,10 @@ pub fn judge(report: &Report) -> Gate {
     check("errored", totals.errored == 0, false, exit::LAB, message);
     let message = format!("{} met no pressure", trials(totals.inconclusive));
     check("inconclusive", totals.inconclusive == 0, rules.inconclusive_warns, exit::LAB, message);
+    if totals.trials > 0 && totals.unsupported == totals.trials && !interrupted {
+        let message = "no trial could run here: nothing was tested; each says what it lacks".into();
+        check("nothing-tested", false, false, exit::USAGE, message);
+    }
     if let Some(first) = report.missing.first() {
         let more = match report.missing.len() {
             1 => String::new(),

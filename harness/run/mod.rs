@@ -6,10 +6,11 @@
 mod hunt;
 mod interrupt;
 mod lab;
+mod outlet;
 mod prepare;
 mod select;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::time::Instant;
 use libtest_mimic::{Arguments, Trial};
 
 use self::lab::Lab;
+use self::outlet::Outlet;
 pub use self::prepare::scratch;
 use crate::engine::Engine;
 use crate::engine::docker::Docker;
@@ -204,7 +206,17 @@ impl Run {
             logfile: log.map(|path| path.display().to_string()),
             ..Arguments::default()
         };
-        let _ = libtest_mimic::run(&arguments, trials.collect());
+        // Whoever reads the trials' lines may stop to (`| head`): a run goes on to its reports all the same.
+        let outlet = if arguments.logfile.is_none() && !io::stdout().is_terminal() {
+            Some(Outlet::open().map_err(|error| Stop::lab(format!("failed to open a pipe: {error}")))?)
+        } else {
+            None
+        };
+        let logfile = outlet.as_ref().map(Outlet::path).or_else(|| arguments.logfile.clone());
+        let _ = libtest_mimic::run(&Arguments { logfile, ..arguments }, trials.collect());
+        if let Some(outlet) = outlet {
+            outlet.close();
+        }
         self.finish(&lab)
     }
 

@@ -146,6 +146,7 @@ fn servers(matrix: &Matrix, cases: &[Case], docker: Option<&Docker>) -> Vec<Resu
                 server: server.name.clone(),
                 tried: vec!["no selected trial needs it".into()],
                 remedy: String::new(),
+                packaged: false,
             };
             if needed { found.next().unwrap_or_else(|| Err(unused())).map(Arc::new) } else { Err(unused()) }
         })

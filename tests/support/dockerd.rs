@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListVolumesOptionsBuilder,
@@ -13,6 +14,9 @@ use outlast::engine::docker::{LOCAL_IMAGE_LABEL, RUN_LABEL};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::checkout::wait_for;
+
+/// A daemon that has not ended by then is killed.
+const END_LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs until it is dropped.
 pub struct Daemon {
@@ -76,11 +80,19 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        if self.child.try_wait().unwrap().is_some() {
-            // Only a daemon takes its containers down.
-            self.again();
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            // Only a daemon takes its containers down. A panic in here would hide the test's own.
+            let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.again()));
+            if again.is_err() {
+                eprintln!("the daemon in {} did not start again", self.folder.path().display());
+            }
         }
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let limit = Instant::now() + END_LIMIT;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
         let _ = self.child.wait();
         // A daemon that was killed once leaves its folder mounted on itself.
         let data = self.folder.path().join("data");

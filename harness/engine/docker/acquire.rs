@@ -35,6 +35,7 @@ impl Docker {
                 server: server.name.clone(),
                 tried: vec![no_image, error.to_string()],
                 remedy: "look at the engine's log".into(),
+                packaged: server.package.is_some(),
             }),
         }
     }

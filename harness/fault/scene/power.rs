@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Scene;
 use crate::contract::{Death, PowerCut};
 use crate::disk::model::Weight;
-use crate::disk::{Disk, DiskError, Drive, Model, Trap};
+use crate::disk::{Disk, DiskError, Drive, Model, Trap, Tree};
 use crate::engine::Signal;
 use crate::explore::{self, Request};
 use crate::fault::{Trouble, lab};
@@ -40,6 +40,12 @@ impl Scene {
             reason: "the storage is no disk of Outlast's own".into(),
             remedy: "give the suite a storage with kind = \"disk\"".into(),
         })
+    }
+
+    /// Puts a tree on the disk, all of it durable. Nothing may use the disk.
+    pub fn load_disk(&mut self, tree: Tree) -> Result<(), Trouble> {
+        self.disk()?;
+        Ok(self.drive.as_mut().map_or(Ok(()), |drive| drive.load(tree))?)
     }
 
     /// Cuts the power now. A server that has ended before loses what it had not made durable all the same.
