@@ -109,7 +109,8 @@ fn wrong_in(file: &FileState, committed_to: usize, found: &Content) -> Option<St
             held.resize(bytes.len(), 0);
             held == bytes
         });
-        !held && !(start + SECTOR > synced && bytes.iter().all(|byte| *byte == 0))
+        let padding = start + SECTOR > synced && bytes.iter().all(|byte| *byte == 0);
+        !held && !padding
     })?;
     let version = versions.iter().rev().map(|version| {
         let bytes = version.read(unexplained, 8);
@@ -159,10 +160,14 @@ mod tests {
         assert!(shorter.contains("length is 8192"), "{shorter}");
         let torn = changed(&|tree| tree.files.get_mut(&2).unwrap().write(4_096, &[0; 512]));
         assert!(torn.contains("at 4096"), "{torn}");
-        let gone = changed(&|tree| drop(tree.folders.get_mut(&ROOT).unwrap().remove("a")));
+        let gone = changed(&|tree| {
+            tree.folders.get_mut(&ROOT).unwrap().remove("a");
+        });
         assert!(gone.contains("no point of the journal"), "{gone}");
         // A rename without the file that it moved: the order of names is not kept.
-        let both = changed(&|tree| drop(tree.folders.get_mut(&ROOT).unwrap().insert("b".into(), 3)));
+        let both = changed(&|tree| {
+            tree.folders.get_mut(&ROOT).unwrap().insert("b".into(), 3);
+        });
         assert!(both.contains("no point of the journal"), "{both}");
     }
 }

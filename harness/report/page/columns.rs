@@ -128,7 +128,7 @@ impl<'a> Columns<'a> {
             acknowledged: trials.iter().map(|trial| trial.acknowledged).collect(),
             lost: trials.iter().map(|trial| trial.lost).collect(),
             in_doubt: trials.iter().map(|trial| trial.in_doubt).collect(),
-            share: trials.iter().map(|trial| parts(trial)).collect(),
+            share: trials.iter().map(parts).collect(),
             window_ms: trials.iter().map(|trial| trial.window_ms.map(tenth)).collect(),
             recovery_ms: trials.iter().map(|trial| trial.recovery_ms.map(tenth)).collect(),
             duration_ms: trials.iter().map(|trial| whole(trial.duration_ms)).collect(),
