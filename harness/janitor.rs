@@ -7,12 +7,13 @@
 //! reminder for the next run.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Tells a process that it is the janitor, and of which folder.
@@ -42,11 +43,27 @@ pub type Reap = fn(&str, &str) -> bool;
 /// To be called first thing in `main`: becomes the janitor when this process was started as one.
 pub fn become_janitor(reap: Reap) {
     let Some(folder) = std::env::var_os(ROLE) else { return };
-    let mut rest = Vec::new();
-    // Whatever ends the pipe, the run is over.
-    let _ = io::stdin().read_to_end(&mut rest);
+    wait_for_the_end();
     clean(Path::new(&folder), reap);
     std::process::exit(0);
+}
+
+/// Waits until the pipe has ended, which is the end of the run, whatever ends it. A run that was killed while a thread of
+/// it waits for its own disk is a zombie and holds on to the pipe; then its state tells.
+fn wait_for_the_end() {
+    let run = rustix::process::getppid();
+    let stdin = io::stdin();
+    let quiet = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+    loop {
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&quiet)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            _ => return,
+        }
+        let stat = run.map(|pid| fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())));
+        if stat.is_some_and(|stat| stat.is_ok_and(|stat| stat.contains(") Z "))) {
+            return;
+        }
+    }
 }
 
 impl Home {
@@ -121,6 +138,7 @@ pub fn dead_runs(base: &Path) -> Vec<PathBuf> {
 /// Ends every process below the folder and removes it, with the containers and volumes of its run. False when the
 /// engine did not obey: the folder then stays, emptied, for another try.
 pub fn clean(folder: &Path, reap: Reap) -> bool {
+    crate::disk::mount::abort_below(folder);
     // A killed server's parent may be about to start another one: look again until none is found.
     let limit = Instant::now() + Duration::from_secs(10);
     loop {

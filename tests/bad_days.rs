@@ -262,6 +262,32 @@ fn a_second_interrupt_ends_at_once_and_leaves_nothing() {
 }
 
 #[test]
+fn a_run_that_is_killed_on_disks_of_its_own_leaves_no_mount() {
+    if !std::path::Path::new("/dev/fuse").exists() || !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "CI has to have /dev/fuse, and be root");
+        println!("not run: no /dev/fuse, or not root");
+        return;
+    }
+    for filesystem in ["", "filesystem = \"ext4\"\n"] {
+        let disks =
+            SLOW.replace("[[suite]]", &format!("[storage.disk]\nkind = \"disk\"\n{filesystem}\n[[suite]]"));
+        let checkout =
+            Checkout::new(&disks.replace("name = \"slow\"", "name = \"slow\"\nstorage = [\"disk\"]"));
+        let mut run = checkout.spawn(&mut checkout.command(&["slow::", "--test-threads", "4"]));
+        let mounts = || {
+            let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+            let own = checkout.temporary().display().to_string();
+            mounts.lines().filter(|line| line.contains(&own)).count()
+        };
+        wait_for("disks to be used", || mounts() >= 2 && checkout.in_flight() >= 2);
+        run.kill().unwrap();
+        wait_for("every mount to be gone", || mounts() == 0);
+        run.wait().unwrap();
+        checkout.wait_until_clean();
+    }
+}
+
+#[test]
 fn a_killed_run_leaves_nothing_and_its_journal_can_still_be_read() {
     let checkout = Checkout::new(SLOW);
     let mut run = checkout.spawn(&mut checkout.command(&["slow::", "--test-threads", "2"]));

@@ -93,7 +93,7 @@ fn what_was_synced_survives_on_each_file_system_and_what_was_not_is_gone() {
 }
 
 #[test]
-fn ext4_orders_the_data_before_the_rename_that_shows_it() {
+fn ext4_may_show_a_renamed_file_of_full_length_whose_unsynced_bytes_are_zeros() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut drive) = drive(folder.path(), Filesystem::Ext4) else { return };
     let data = folder.path().join("data");
@@ -107,7 +107,9 @@ fn ext4_orders_the_data_before_the_rename_that_shows_it() {
     drop(neighbour);
     drive.cut();
     drive.lose(Model::RealExt4, 0).unwrap();
-    assert_eq!(read(folder.path(), "a").as_deref(), Some("new"));
+    // Whether the bytes get through is up to the moment of write-back; the old ones are gone either way.
+    let text = read(folder.path(), "a").unwrap();
+    assert!(["new", "\0\0\0"].contains(&text.as_str()), "{text:?}");
     drive.unmount().unwrap();
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
-use rustix::mount::{UnmountFlags, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::content::Content;
 use super::fuse::Fs;
@@ -237,6 +237,38 @@ fn detach(point: &Path) -> io::Result<()> {
 /// Ends a FUSE connection, where the kernel shows them.
 fn abort(minor: u32) {
     let _ = fs::write(format!("{CONNECTIONS}/{minor}/abort"), "1");
+}
+
+/// Ends every disk below a folder without unmounting it: whoever waits for one gets an error. A run that was killed while
+/// one of its threads waited for its own disk cannot die before that.
+pub fn abort_below(folder: &Path) {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let minors: Vec<u32> = mounts
+        .lines()
+        .filter_map(|line| {
+            let (mount, kind) = line.split_once(" - ")?;
+            let mut words = mount.split(' ').skip(2);
+            let (device, point) = (words.next()?, words.nth(1)?);
+            let concerned = kind.starts_with("fuse ") && Path::new(point).starts_with(folder);
+            concerned.then(|| device.strip_prefix("0:")?.parse().ok())?
+        })
+        .collect();
+    if minors.is_empty() {
+        return;
+    }
+    // The kernel lists connections where somebody has mounted the list.
+    let own = folder.join("connections");
+    let listed = Path::new(CONNECTIONS).join(minors[0].to_string()).exists();
+    if !listed && fs::create_dir_all(&own).is_ok() {
+        let _ = mount("none", &own, "fusectl", MountFlags::empty(), None);
+    }
+    for minor in minors {
+        abort(minor);
+        let _ = fs::write(own.join(format!("{minor}/abort")), "1");
+    }
+    if !listed {
+        let _ = detach(&own);
+    }
 }
 
 /// Takes away every mount below a folder, whoever mounted it: what a dead run leaves.

@@ -104,7 +104,7 @@ impl Checkout {
         self.folder.path().join(name)
     }
 
-    fn temporary(&self) -> PathBuf {
+    pub fn temporary(&self) -> PathBuf {
         self.path("tmp")
     }
 

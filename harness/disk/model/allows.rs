@@ -1,7 +1,7 @@
 //! What the `journal` model calls possible, as a predicate: told from any tree, and not from the variants that the model
 //! tries. Pure.
 
-use crate::disk::content::{Content, PAGE};
+use crate::disk::content::Content;
 use crate::disk::op::{Ino, ROOT};
 use crate::disk::replay::{Change, FileState, Replay};
 use crate::disk::tree::{Folders, Tree};
@@ -97,7 +97,7 @@ fn wrong_in(file: &FileState, committed_to: usize, found: &Content) -> Option<St
         versions.push(next);
     }
     let len = found.len();
-    let between = len.is_multiple_of(PAGE as u64) && growth.iter().any(|range| range.contains(&len));
+    let between = len.is_multiple_of(SECTOR) && growth.iter().any(|range| range.contains(&len));
     if !lengths.contains(&len) && !between {
         return Some(format!("its length is {len}, and was {lengths:?}"));
     }
