@@ -21,12 +21,12 @@ use crate::oracle::Survey;
 use crate::record::{Epoch, Exploration, ModelFacts, RecoveryFacts, StateFact, TrialRecord, Verdict};
 
 pub mod boot;
-mod history;
+pub mod history;
 mod recovery;
 mod show;
 pub mod states;
 pub mod trace;
-mod weigh;
+pub mod weigh;
 mod words;
 
 pub use show::show;
