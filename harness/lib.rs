@@ -114,7 +114,12 @@ pub fn vocabulary() -> matrix::Vocabulary<'static> {
     fn needs_disk(text: &str) -> bool {
         fault::parse(text).is_ok_and(|step| step.needs_disk())
     }
-    matrix::Vocabulary { step: &step, needs_disk: &needs_disk, workloads: &WORKLOADS }
+    matrix::Vocabulary {
+        step: &step,
+        misplaced: &fault::order::misplaced,
+        needs_disk: &needs_disk,
+        workloads: &WORKLOADS,
+    }
 }
 
 /// Removes the containers and volumes of a run from the engine at this address; false when it does not obey.

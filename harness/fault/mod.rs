@@ -27,6 +27,7 @@ mod kill_at;
 mod kill_on_file;
 mod neighbour;
 mod oom;
+pub mod order;
 mod pause;
 pub mod policy;
 mod power_cut;

@@ -132,6 +132,11 @@ impl Axes<'_> {
             for (step, span) in &steps {
                 self.check_step(step, span.clone());
             }
+            let words: Vec<_> = steps.iter().map(|(step, _)| step.as_str()).collect();
+            let understood = words.iter().all(|step| (self.vocabulary.step)(step).is_ok());
+            if let Some((number, why)) = (self.vocabulary.misplaced)(&words).filter(|_| understood) {
+                self.notes.add(steps[number].1.clone(), why, None);
+            }
             let launch = match sheet.word("launch") {
                 Some("shell") => Launch::Shell,
                 Some("without-config") => Launch::WithoutConfig,
