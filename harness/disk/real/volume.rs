@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
@@ -11,6 +12,10 @@ use super::super::mount::DiskError;
 use super::device::Device;
 use super::failed;
 use crate::matrix::Filesystem;
+
+/// Longest wait for somebody who still has a file open, and the pause between two attempts.
+const BUSY_LIMIT: Duration = Duration::from_secs(10);
+const BUSY_PAUSE: Duration = Duration::from_millis(2);
 
 /// A file system that is mounted. Dropping it takes it away without waiting for anybody.
 pub struct Volume {
@@ -65,9 +70,18 @@ impl Volume {
 
     /// Takes it away in order, and waits until the device has everything.
     pub fn unmount(mut self) -> Result<(), DiskError> {
-        let point = std::mem::take(&mut self.point);
-        unmount(&point, UnmountFlags::empty())
-            .map_err(|error| failed(format!("unmount {}", point.display()))(error.into()))
+        let limit = Instant::now() + BUSY_LIMIT;
+        let outcome = loop {
+            match unmount(&self.point, UnmountFlags::empty()) {
+                // A process that was forked by another thread has every open file until it becomes its program.
+                Err(Errno::BUSY) if Instant::now() < limit => std::thread::sleep(BUSY_PAUSE),
+                outcome => break outcome,
+            }
+        };
+        if outcome.is_ok() {
+            self.point = PathBuf::new();
+        }
+        outcome.map_err(|error| failed(format!("unmount {}", self.point.display()))(error.into()))
     }
 }
 
