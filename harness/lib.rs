@@ -116,7 +116,7 @@ pub fn vocabulary() -> matrix::Vocabulary<'static> {
     }
     matrix::Vocabulary {
         step: &step,
-        misplaced: &fault::order::misplaced,
+        misplaced: fault::order::misplaced,
         needs_disk: &needs_disk,
         workloads: &WORKLOADS,
     }

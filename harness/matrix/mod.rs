@@ -448,7 +448,7 @@ pub struct Vocabulary<'a> {
     /// Checks one step of a fault.
     pub step: &'a dyn Fn(&str) -> Result<(), StepMistake>,
     /// The first step of a script that cannot be where it is, and why.
-    pub misplaced: &'a dyn Fn(&[&str]) -> Option<(usize, String)>,
+    pub misplaced: fn(&[&str]) -> Option<(usize, String)>,
     /// Whether a step can only be done to a disk of Outlast's own.
     pub needs_disk: &'a dyn Fn(&str) -> bool,
     /// Kinds of workload.
