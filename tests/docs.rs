@@ -178,6 +178,13 @@ fn every_verdict_shape_and_anomaly_is_explained_and_can_be_expected() {
             assert!(section(&reference, title).contains(&row), "docs/verdicts.md does not explain {word}");
         }
     }
+    for anomaly in Anomaly::ALL {
+        let row = section(&reference, "## Anomalies")
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{}` |", anomaly.as_str())));
+        let tells = row.is_some_and(|row| row.ends_with(&format!("| {} |", anomaly.meaning())));
+        assert!(tells, "report and docs/verdicts.md say different things of {}", anomaly.as_str());
+    }
     for word in shapes.union(&anomalies) {
         let known = format!("{}\n[[known]]\nwhen = {{ server = \"*\" }}\nexpect = \"{word}\"", base());
         assert!(parse(&known).is_ok(), "[[known]] cannot expect {word}");

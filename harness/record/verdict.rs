@@ -183,6 +183,37 @@ impl Anomaly {
             Self::FalseSuccess => "false-success",
         }
     }
+
+    /// What it means for a service, as docs/verdicts.md says it.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Lost => "a user was told \"done\", and it is not",
+            Self::RolledBack => "a read returns yesterday's answer as if it were today's",
+            Self::Hole => "an effect is there and its cause is not: an order without its payment",
+            Self::Resurrected => "a user who logged out is logged in again",
+            Self::Corrupt => "the data cannot be trusted, and nothing says so",
+            Self::SecondRestartLoss => {
+                "a recovery that looked fine was not; checks made after it are worth nothing"
+            }
+            Self::RefusedToStart => "an outage until somebody mends the files, and no silent loss",
+            Self::StuckLoading => "an outage that a health check may turn into a restart loop",
+            Self::SilentTruncation => "what was cut is gone for good; only a line of the log tells",
+            Self::PolicyNotInForce => {
+                "everything you believe about durability is about another configuration"
+            }
+            Self::TornTransaction => "an amount was taken from one account and never reached the other",
+            Self::DuplicatedEffect => "a customer is charged twice, a job runs twice",
+            Self::WrongType => "every command on the key fails",
+            Self::TtlDrift => "a session ends too early, or a lock is held too long",
+            Self::LostGroupState => "a message is handled again, or by nobody",
+            Self::LostFunction => "calls fail, or run code that was replaced",
+            Self::LostPromised => "the one guarantee that was asked for by name did not hold",
+            Self::SilentEmptyStart => "the service runs, and everything is missing",
+            Self::NeedsManualRepair => "an outage as long as it takes to find that person",
+            Self::ShutdownRefused => "a stop becomes a kill when the grace has run out",
+            Self::FalseSuccess => "exit code 0 hides the loss from every tool that looks at it",
+        }
+    }
 }
 
 impl Default for Verdict {

@@ -71,7 +71,7 @@ const headOf = (i) => {
     el("div", { class: "crumbs" }, button("← All trials", () => shut(), { title: "Back (Esc)" }), el("span", { class: "quiet" }, at < 0 ? "" : `${count(at + 1)} of ${count(shown.length)}`), step(-1, "Previous", "k"), step(1, "Next", "j")),
     el("h2", { id: "trial-name" }, chip(word("verdict", i)), " ", el("span", { class: "mono" }, names[i])),
     el("p", { class: "say" }, word("message", i)),
-    word("anomalies", i) ? el("p", { class: "quiet" }, "Seen: " + word("anomalies", i).split(" ").join(", ")) : "",
+    word("anomalies", i) ? el("dl", { class: "seen" }, ...word("anomalies", i).split(" ").flatMap((one) => [el("dt", {}, one), el("dd", {}, data.meanings[one])])) : "",
   ];
 };
 let overviewAt = 0;

@@ -1,6 +1,6 @@
 //! Every trial by column, with a dictionary for each dimension: ten thousand of them stay small.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -25,6 +25,8 @@ pub struct Columns<'a> {
     shape: Column,
     /// Separated by blanks.
     anomalies: Column,
+    /// What each class of difference that was seen means for a service.
+    meanings: BTreeMap<&'static str, &'static str>,
     /// What kind of misfortune the promise that decided is about.
     class: Column,
     promise: Column,
@@ -115,6 +117,11 @@ impl<'a> Columns<'a> {
             fault: Column::of(trials, |trial| trial.fault.clone()),
             verdict: Column::of(trials, |trial| trial.verdict.as_str().into()),
             shape: Column::of(trials, |trial| trial.shape.as_str().into()),
+            meanings: trials
+                .iter()
+                .flat_map(|trial| &trial.anomalies)
+                .map(|anomaly| (anomaly.as_str(), anomaly.meaning()))
+                .collect(),
             anomalies: Column::of(trials, |trial| {
                 trial.anomalies.iter().map(|anomaly| anomaly.as_str()).collect::<Vec<_>>().join(" ")
             }),
