@@ -1,6 +1,7 @@
 //! Removes what earlier runs left behind, by label.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListVolumesOptionsBuilder,
@@ -13,6 +14,9 @@ use crate::engine::EngineError;
 
 /// Most looks for what a killed run left.
 const LOOKS: usize = 10;
+
+/// Pause after a look at something that would not go.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// What was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,13 +39,20 @@ pub async fn reap(run: Option<&str>) -> Result<Reaped, EngineError> {
 /// Removes every container and volume of one run from the engine at this address.
 pub(super) async fn reap_at(run: &str, address: &str) -> Result<(), EngineError> {
     let client = Link::open(Endpoint::parse(address, false)?, 1).await?.client()?;
-    // What a killed run asked for last may still be in the making: look until there is nothing.
+    // What a killed run asked for last may still be in the making, and refuses to go until it is made: look until there
+    // is nothing.
+    let mut outcome = Ok(());
     for _ in 0..LOOKS {
-        if sweep(&client, Some(run)).await? == Reaped::default() {
-            break;
+        match sweep(&client, Some(run)).await {
+            Ok(reaped) if reaped == Reaped::default() => return Ok(()),
+            Ok(_) => outcome = Ok(()),
+            Err(error) => {
+                outcome = Err(error);
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
-    Ok(())
+    outcome
 }
 
 async fn sweep(client: &bollard::Docker, run: Option<&str>) -> Result<Reaped, EngineError> {
