@@ -1,11 +1,12 @@
 //! Servers out of the distribution's own packages: fetched by apt, unpacked without root, kept.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::lock::lock;
 use super::{Found, command};
 
 /// Longest wait for one call of apt.
@@ -24,9 +25,8 @@ pub fn fetch(cache: &Path, packages: &[String], file: &str) -> Result<Found, Str
     }
     let failed = |action: &str, error: std::io::Error| format!("failed to {action} for {first}: {error}");
     fs::create_dir_all(cache).map_err(|error| failed("create the cache", error))?;
-    let lock = File::create(cache.join(format!("deb-{first}.lock")))
-        .map_err(|error| failed("lock the cache", error))?;
-    lock.lock().map_err(|error| failed("lock the cache", error))?;
+    let _lock =
+        lock(&cache.join(format!("deb-{first}.lock"))).map_err(|error| failed("lock the cache", error))?;
     if found.binary.is_file() {
         return Ok(found);
     }

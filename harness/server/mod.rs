@@ -11,6 +11,7 @@ use crate::record::Origin;
 
 mod command;
 mod deb;
+mod lock;
 mod path;
 mod probe;
 mod wheel;

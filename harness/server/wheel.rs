@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::lock::lock;
 use super::{Found, command};
 
 /// Longest wait for one download.
@@ -34,9 +35,7 @@ pub fn fetch(cache: &Path, requirement: &str, file: &str, sha256: &str) -> Resul
     let failed = |action: &str, error: io::Error| format!("failed to {action} for {requirement}: {error}");
     fs::create_dir_all(cache).map_err(|error| failed("create the cache", error))?;
     // Two runs that race wait for one download; what appears, appears whole, by rename.
-    let lock =
-        File::create(cache.join(format!("{name}.lock"))).map_err(|error| failed("lock the cache", error))?;
-    lock.lock().map_err(|error| failed("lock the cache", error))?;
+    let _lock = lock(&cache.join(format!("{name}.lock"))).map_err(|error| failed("lock the cache", error))?;
     if found.binary.is_file() {
         return Ok(found);
     }

@@ -148,7 +148,7 @@ pub const SAMPLES: &[Sample] = &[
     ("an unknown key of [gate]", "trials = 4", "trails = 4", true),
     ("a share that is none", "unsupported = \"10%\"", "unsupported = \"110%\"", true),
     ("an unknown column", "columns = [\"name\", \"verdict\"]", "columns = [\"name\", \"verdikt\"]", true),
-    ("a kill of the dead", "steps = [\"kill\", \"start\"]", "steps = [\"kill\", \"kill\", \"start\"]", true),
+    ("a kill of the dead", "steps = [\"kill\", \"start\"]", "steps = [\"kill\", \"kill\", \"start\"]", false),
     ("a promise of two kinds", "lost-window = \"2s\"", "lost-window = \"2s\"\nlost = 0", false),
     ("an axis without a value", "workload = [\"sessions\"]", "workload = []", false),
     ("keys that live for no time", "ttl = \"30m\"", "ttl = \"0s\"", false),
