@@ -1,7 +1,7 @@
 //! One epoch judged: the writes up to a death, what the next start showed of them, and the promise.
 
 use crate::contract::table::EVERYSEC_WINDOW;
-use crate::contract::{self, Circumstances, TrialFacts};
+use crate::contract::{self, Circumstances};
 use crate::engine::DataFile;
 use crate::fault::scene::{Draft, Recovery, describe};
 use crate::fault::{Scene, Trouble};
@@ -47,15 +47,7 @@ pub async fn judge(
 
     let circumstances = circumstances(scene, &draft, recovery);
     let plan = scene.plan.clone();
-    let facts = TrialFacts {
-        suite: &plan.suite,
-        server: &plan.server.name,
-        persistence: &plan.persistence.name,
-        storage: &plan.storage.name,
-        workload: &plan.workload.name,
-        fault: &plan.fault.name,
-        engine: scene.engine.name(),
-    };
+    let facts = plan.facts(scene.engine.name());
     let applied = contract::promise(&circumstances, &plan.matrix.contracts, &facts);
     let refused = matches!(recovery, Recovery::Refused { .. });
     let stuck = *recovery == Recovery::Stuck;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::contract::TrialFacts;
 use crate::matrix::{Directive, Fault, Matrix, Persistence, Server, Storage, Workload};
 use crate::server::{Build, Unavailable};
 
@@ -55,6 +56,19 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The trial's coordinates, for the entries of matrix.toml that are about some trials only.
+    pub fn facts<'a>(&'a self, engine: &'a str) -> TrialFacts<'a> {
+        TrialFacts {
+            suite: &self.suite,
+            server: &self.server.name,
+            persistence: &self.persistence.name,
+            storage: &self.storage.name,
+            workload: &self.workload.name,
+            fault: &self.fault.name,
+            engine,
+        }
+    }
+
     /// redis.conf lines in order: base files, server, policy, fault. A directive of a later layer
     /// replaces the earlier one with all its lines.
     pub fn directives(&self) -> Vec<Directive> {

@@ -47,6 +47,28 @@ impl Fs {
         act(&mut state, &self.0, asked_us)
     }
 
+    /// Makes a folder, or a file, which is open from the first.
+    fn make(
+        &self,
+        call: Call,
+        parent: INodeNo,
+        name: &OsStr,
+        meta: Meta,
+        op: impl FnOnce(Place, Ino) -> Op,
+    ) -> Result<FileAttr, Refusal> {
+        let at = place(parent, name)?;
+        self.change(call, |state, shared, asked_us| {
+            let ino = state.next;
+            state.next += 1;
+            state.meta.insert(ino, meta);
+            if call == Call::Create {
+                *state.opens.entry(ino).or_default() += 1;
+            }
+            shared.perform(state, asked_us, op(at, ino));
+            Self::attributes(state, ino).ok_or(Errno::EIO)
+        })
+    }
+
     fn attributes(state: &State, ino: Ino) -> Option<FileAttr> {
         let folder = state.replay.now.folders.contains_key(&ino);
         let size = match state.replay.now.files.get(&ino) {
@@ -239,16 +261,8 @@ impl Filesystem for Fs {
         umask: u32,
         reply: ReplyEntry,
     ) {
-        let made = place(parent, name).and_then(|at| {
-            self.change(Call::Mkdir, |state, shared, asked_us| {
-                let ino = state.next;
-                state.next += 1;
-                state.meta.insert(ino, Meta::new(request, mode & !umask));
-                shared.perform(state, asked_us, Op::Mkdir { at, ino });
-                Self::attributes(state, ino).ok_or(Errno::EIO)
-            })
-        });
-        match made {
+        let meta = Meta::new(request, mode & !umask);
+        match self.make(Call::Mkdir, parent, name, meta, |at, ino| Op::Mkdir { at, ino }) {
             Ok(attributes) => reply.entry(&TTL, &attributes, Generation(0)),
             Err(refusal) => reply.error(refusal),
         }
@@ -264,17 +278,8 @@ impl Filesystem for Fs {
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        let made = place(parent, name).and_then(|at| {
-            self.change(Call::Create, |state, shared, asked_us| {
-                let ino = state.next;
-                state.next += 1;
-                state.meta.insert(ino, Meta::new(request, mode & !umask));
-                *state.opens.entry(ino).or_default() += 1;
-                shared.perform(state, asked_us, Op::Create { at, ino });
-                Self::attributes(state, ino).ok_or(Errno::EIO)
-            })
-        });
-        match made {
+        let meta = Meta::new(request, mode & !umask);
+        match self.make(Call::Create, parent, name, meta, |at, ino| Op::Create { at, ino }) {
             Ok(attributes) => reply.created(
                 &TTL,
                 &attributes,

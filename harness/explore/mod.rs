@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use tokio::task::LocalSet;
 
-use crate::contract::TrialFacts;
 use crate::disk::Model;
 use crate::epoch;
 use crate::fault::{Scene, Trouble};
@@ -75,15 +74,7 @@ pub fn run(
         config: &scene.draft.config,
         saves: &scene.draft.saves,
         contracts: &plan.matrix.contracts,
-        facts: TrialFacts {
-            suite: &plan.suite,
-            server: &plan.server.name,
-            persistence: &plan.persistence.name,
-            storage: &plan.storage.name,
-            workload: &plan.workload.name,
-            fault: &plan.fault.name,
-            engine: scene.engine.name(),
-        },
+        facts: plan.facts(scene.engine.name()),
     };
     let mut weighed = Vec::new();
     for (at, observed) in &observed {

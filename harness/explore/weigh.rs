@@ -41,8 +41,6 @@ pub struct Weighed {
     pub at_us: u64,
     /// Whether the promise was kept.
     pub kept: bool,
-    /// Whether a breach is a warning only.
-    pub warns: bool,
     /// The sentence.
     pub message: String,
     /// What was lost.
@@ -91,7 +89,6 @@ impl Scales<'_> {
         let refused = matches!(observed, Observed::Refused { .. });
         let stuck = *observed == Observed::Stuck;
         let judgement = contract::judge(&applied, loss.as_ref(), refused, stuck, &circumstances);
-        let warns = token.model.weight() == Weight::Warns;
         let (mut kept, mut message) = (judgement.kept && !judgement.warned, judgement.message);
         let loss = loss.unwrap_or_default();
         let mut anomalies = loss.anomalies.clone();
@@ -111,18 +108,7 @@ impl Scales<'_> {
         anomalies.sort_unstable();
         anomalies.dedup();
         let promise = applied.to_record();
-        Weighed {
-            token,
-            at_us,
-            kept,
-            warns,
-            message,
-            loss,
-            anomalies,
-            broken: Vec::new(),
-            broken_us: 0,
-            promise,
-        }
+        Weighed { token, at_us, kept, message, loss, anomalies, broken: Vec::new(), broken_us: 0, promise }
     }
 
     fn loss(&self, ready: &Ready, at_us: u64) -> Loss {
