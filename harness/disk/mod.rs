@@ -18,6 +18,7 @@ pub mod neighbour;
 pub mod op;
 pub mod real;
 pub mod replay;
+pub mod scratch;
 mod state;
 pub mod tree;
 

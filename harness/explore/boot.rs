@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::disk::Tree;
+use crate::disk::scratch::Scratch;
 use crate::engine::Engine;
 use crate::epoch::Span;
 use crate::fault::scene::{Recovery, describe};
@@ -59,6 +60,8 @@ pub struct Ready {
 
 /// Everything that the boots of one trace share.
 pub struct Bench {
+    /// Where states live.
+    pub scratch: Scratch,
     /// The trial.
     pub plan: Arc<Plan>,
     /// What runs servers.
@@ -74,7 +77,7 @@ pub struct Bench {
 impl Bench {
     /// Boots one state. `number` tells it from others that are booted at the same time.
     pub async fn boot(&self, tree: &Tree, number: usize) -> Observed {
-        let folder = self.plan.folder.join(format!("x{number}"));
+        let folder = self.scratch.folder().join(number.to_string());
         let outcome = self.try_boot(tree, &folder, number).await;
         let removed = std::fs::remove_dir_all(&folder);
         match (outcome, removed) {

@@ -7,19 +7,17 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use tokio::task::LocalSet;
-
 use crate::disk::Model;
+use crate::disk::scratch::Scratch;
 use crate::epoch;
 use crate::fault::{Scene, Trouble};
 use crate::oracle::Survey;
 use crate::record::{Epoch, Exploration, ModelFacts, RecoveryFacts, StateFact, TrialRecord, Verdict};
 
 pub mod boot;
+mod crew;
 pub mod history;
 mod recovery;
 mod show;
@@ -31,6 +29,7 @@ mod words;
 pub use show::show;
 
 use boot::{Bench, Observed};
+use crew::side_by_side;
 use states::{States, Trace};
 use weigh::{Scales, Weighed};
 
@@ -40,6 +39,9 @@ pub const DEFAULT_STATES: usize = 1_000;
 const DESCRIBED: usize = 5;
 /// Share of a trial's time that booting may take.
 const TIME_SHARE: f64 = 0.8;
+
+/// The folder of a trial in which its states live.
+const STATES: &str = "x";
 
 /// What an `explore` step asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +124,7 @@ fn choose(all: &States, bound: usize) -> Vec<usize> {
 
 /// Boots states side by side, until all are done or the time is over.
 fn boot_all(scene: &Scene, all: &States, chosen: &[usize]) -> Result<Vec<(usize, Observed)>, Trouble> {
-    let bench = bench(scene);
+    let bench = bench(scene)?;
     let work = |at: usize, number: usize| {
         Box::pin(bench.boot(&all.states[at].tree, number)) as Pin<Box<dyn Future<Output = _> + '_>>
     };
@@ -131,37 +133,6 @@ fn boot_all(scene: &Scene, all: &States, chosen: &[usize]) -> Result<Vec<(usize,
         return Err(Trouble::Lab("no state was booted: the trial's time was over before".into()));
     }
     Ok(observed)
-}
-
-/// Work on a state: its number among all, and a number of its own.
-type Work<'a, T> = dyn Fn(usize, usize) -> Pin<Box<dyn Future<Output = T> + 'a>> + Sync + 'a;
-
-/// Does some work for states on as many threads as there are processors; what was not begun within the limit is left.
-fn side_by_side<'a, T: Send>(chosen: &[usize], limit: Duration, work: &Work<'a, T>) -> Vec<(usize, T)> {
-    let began = Instant::now();
-    let next = AtomicUsize::new(0);
-    let (tell, told) = mpsc::channel();
-    std::thread::scope(|scope| {
-        for _ in 0..workers() {
-            let (tell, next) = (tell.clone(), &next);
-            scope.spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let Ok(runtime) = runtime else { return };
-                while began.elapsed() < limit {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(&at) = chosen.get(number) else { break };
-                    let done = LocalSet::new().block_on(&runtime, work(at, number));
-                    if tell.send((at, done)).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        drop(tell);
-    });
-    let mut done: Vec<_> = told.into_iter().collect();
-    done.sort_by_key(|(at, _)| *at);
-    done
 }
 
 /// Crashes the recoveries of some states, evenly spread.
@@ -177,7 +148,7 @@ fn deeper(
         observed.iter().filter(|(_, seen)| matches!(seen, Observed::Ready(_))).map(|(at, _)| *at).collect();
     let step = started.len().div_ceil(bound).max(1);
     let chosen: Vec<_> = started.into_iter().step_by(step).collect();
-    let bench = Bench { second_life: false, ..bench(scene) };
+    let bench = Bench { second_life: false, ..bench(scene)? };
     let work = |at: usize, number: usize| {
         let (bench, state) = (&bench, &all.states[at]);
         Box::pin(bench.deeper(state.token(), &state.tree, number)) as Pin<Box<dyn Future<Output = _>>>
@@ -211,23 +182,22 @@ fn deeper(
     Ok(())
 }
 
-fn bench(scene: &Scene) -> Bench {
-    Bench {
+fn bench(scene: &Scene) -> Result<Bench, Trouble> {
+    let scratch = Scratch::make(scene.plan.folder.join(STATES))
+        .map_err(|error| Trouble::Lab(format!("failed to make a folder for states: {error}")))?;
+    Ok(Bench {
+        scratch,
         plan: scene.plan.clone(),
         engine: scene.engine.clone(),
         ledger: scene.ledger.clone(),
         began: scene.began(),
         second_life: scene.plan.second_life,
-    }
+    })
 }
 
 /// How long may still be booted.
 fn time_left(scene: &Scene) -> Duration {
     scene.plan.limit.mul_f64(TIME_SHARE).saturating_sub(scene.began().elapsed())
-}
-
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 fn summarise(model: Model, weighed: &[&Weighed], trace: &Trace, recorded_us: u64) -> ModelFacts {

@@ -36,7 +36,7 @@ impl Bench {
     /// Records the boot on one state, and boots what a cut at any moment of it leaves. A state on which the server does
     /// not start has no recovery.
     pub async fn deeper(&self, token: Token, tree: &Tree, number: usize) -> Result<Deeper, Trouble> {
-        let folder = self.plan.folder.join(format!("r{number}"));
+        let folder = self.scratch.folder().join(format!("r{number}"));
         let recorded = self.record(tree, &folder, number).await;
         let _ = std::fs::remove_dir_all(&folder);
         let Some((trace, shown)) = recorded? else { return Ok(Deeper::default()) };
