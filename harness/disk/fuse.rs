@@ -15,6 +15,7 @@ use fuser::{
 
 use super::content::PAGE;
 use super::ills::Call;
+use super::nearby;
 use super::op::{Ino, Op, Place, ROOT};
 use super::state::{Meta, Shared, State};
 
@@ -334,7 +335,7 @@ impl Filesystem for Fs {
 
     fn write(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         _handle: FileHandle,
         offset: u64,
@@ -344,6 +345,7 @@ impl Filesystem for Fs {
         _owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
+        nearby::follow(request.pid());
         let delay = self.0.lock().ills.write_delay;
         if delay.is_some_and(|delay| !self.0.wait(delay)) {
             return reply.error(Errno::EIO);

@@ -14,6 +14,7 @@ mod fuse;
 pub mod ills;
 pub mod model;
 pub mod mount;
+mod nearby;
 pub mod neighbour;
 pub mod op;
 pub mod real;
