@@ -26,7 +26,7 @@ fn disk(folder: &Path) -> Option<Disk> {
 
 /// Name and text of every file that a cut leaves.
 fn left(disk: &Disk, model: Model) -> BTreeMap<String, String> {
-    let tree = disk.left_by(model, 0);
+    let tree = disk.left_by(model, 0).unwrap();
     tree.paths()
         .into_iter()
         .map(|(path, content)| (path, String::from_utf8(content.to_vec()).unwrap()))

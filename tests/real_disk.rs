@@ -239,8 +239,8 @@ fault = ["lying"]
 }
 
 /// Runs random workloads on a real file system and on the model, cuts both at the same moments, and counts the states
-/// that were compared and those that the model forbids.
-fn compare(filesystem: Filesystem, seeds: std::ops::Range<u64>) -> Option<(usize, Vec<String>)> {
+/// that were compared and those that the model forbids. A device that lies keeps nothing of the workload.
+fn compare(filesystem: Filesystem, seeds: std::ops::Range<u64>, lying: bool) -> Option<(usize, Vec<String>)> {
     let folder = tempfile::tempdir().unwrap();
     let size = real::smallest(filesystem);
     let pristine = given(real::pristine(filesystem, size, folder.path()))?;
@@ -256,6 +256,7 @@ fn compare(filesystem: Filesystem, seeds: std::ops::Range<u64>) -> Option<(usize
             Volume::mount(filesystem, &place.join("device").join(real::IMAGE), &place.join("volume"))
                 .unwrap();
         let mut workload = Workload::new(seed);
+        disk.sicken(|ills| ills.lying = lying);
         let moments = workload.run(volume.point(), || disk.played());
         let (base, log) = disk.log();
         disk.cut();
@@ -291,7 +292,7 @@ fn compare(filesystem: Filesystem, seeds: std::ops::Range<u64>) -> Option<(usize
 
 fn compare_all(filesystem: Filesystem, count: u64) {
     let began = Instant::now();
-    let Some((states, forbidden)) = compare(filesystem, 0..count) else { return };
+    let Some((states, forbidden)) = compare(filesystem, 0..count, false) else { return };
     let name = filesystem.as_str();
     println!(
         "{name}: {count} workloads, {states} states, {} forbidden, {:?}",
@@ -312,6 +313,17 @@ fn the_journal_model_allows_what_xfs_leaves() {
     compare_all(Filesystem::Xfs, 10);
 }
 
+#[test]
+fn the_comparison_catches_a_device_that_lies() {
+    for filesystem in [Filesystem::Ext4, Filesystem::Xfs] {
+        let Some((states, forbidden)) = compare(filesystem, 0..2, true) else { return };
+        assert!(
+            states > 0 && !forbidden.is_empty(),
+            "{filesystem:?}: {states} states, none of them forbidden"
+        );
+    }
+}
+
 /// `OUTLAST_WORKLOADS=N OUTLAST_FILESYSTEM=xfs cargo test --test real_disk -- --ignored --nocapture workloads`
 #[test]
 #[ignore = "takes minutes"]
@@ -330,7 +342,7 @@ fn the_journal_model_allows_what_a_thousand_workloads_leave() {
 #[ignore = "a measurement"]
 fn what_btrfs_leaves_of_random_workloads() {
     let count = std::env::var("OUTLAST_WORKLOADS").map_or(100, |word| word.parse().unwrap());
-    let Some((states, forbidden)) = compare(Filesystem::Btrfs, 0..count) else { return };
+    let Some((states, forbidden)) = compare(Filesystem::Btrfs, 0..count, false) else { return };
     println!("btrfs: {count} workloads, {states} states, {} forbidden", forbidden.len());
     println!("{}", forbidden.iter().take(5).cloned().collect::<Vec<_>>().join("\n"));
 }

@@ -6,9 +6,10 @@
 //! says. Bytes become durable with the fsync of their file in both.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::content::Content;
+use super::content::{Content, PAGE};
 use super::op::{Ino, Op, Place, Rec};
 use super::tree::{self, Folders, Tree};
 
@@ -50,6 +51,18 @@ impl Change {
         match self {
             Self::Write(offset, data) => content.write(*offset, data),
             Self::Truncate(len) => content.truncate(*len),
+        }
+    }
+}
+
+impl Change {
+    /// Pages whose bytes it sets; those that a truncation takes away are none.
+    pub fn pages(&self) -> Range<u64> {
+        let page = PAGE as u64;
+        match self {
+            Self::Write(_, data) if data.is_empty() => 0..0,
+            Self::Write(offset, data) => offset / page..(offset + data.len() as u64).div_ceil(page),
+            Self::Truncate(_) => 0..0,
         }
     }
 }

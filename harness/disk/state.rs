@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use fuser::Errno;
+
 use super::content::Content;
 use super::ills::Ills;
 use super::op::{Children, Ino, Op, Rec};
@@ -166,6 +168,15 @@ impl State {
     /// Bytes of all files that have a name or are open.
     pub fn used(&self) -> u64 {
         self.replay.now.files.values().map(Content::len).sum()
+    }
+
+    /// Refuses one entry more on a disk that is full to the last byte.
+    pub fn room_for_entry(&mut self) -> Result<(), Errno> {
+        if self.ills.capacity.is_some_and(|capacity| self.used() >= capacity) {
+            self.seen.failures += 1;
+            return Err(Errno::ENOSPC);
+        }
+        Ok(())
     }
 
     /// Lets go of a file that has no name and is open nowhere.

@@ -52,6 +52,14 @@ pub(super) fn variants(replay: &Replay) -> u32 {
     choices(replay).len() as u32
 }
 
+/// Every point of the journal with every part of every file.
+pub(super) fn exist(replay: &Replay) -> u64 {
+    let files = replay.unsynced_files().map(|(_, file)| {
+        file.pending.iter().map(|(_, change)| ends_of(change).len() as u64).sum::<u64>() + 1
+    });
+    files.fold(replay.uncommitted.len() as u64 + 1, u64::saturating_mul)
+}
+
 pub(super) fn tree(replay: &Replay, variant: u32) -> Tree {
     let choices = choices(replay);
     let choice = choices.get(variant as usize).copied().unwrap_or(choices[0]);
@@ -80,15 +88,21 @@ fn choices(replay: &Replay) -> Vec<Choice> {
     }
     for (ino, file) in replay.unsynced_files() {
         for count in some_of(file.pending.len(), PARTS).into_iter().filter(|count| *count > 0) {
-            let ends: &[End] = match file.pending[count - 1].1 {
-                Change::Write(..) => &[End::Whole, End::Page, End::Sector, End::Zeros, End::Hollow],
-                Change::Truncate(_) => &[End::Whole],
-            };
-            choices
-                .extend(ends.iter().map(|end| Choice { names: all, bytes: Bytes::Front(ino, count, *end) }));
+            choices.extend(
+                ends_of(&file.pending[count - 1].1)
+                    .iter()
+                    .map(|end| Choice { names: all, bytes: Bytes::Front(ino, count, *end) }),
+            );
         }
     }
     choices
+}
+
+fn ends_of(change: &Change) -> &'static [End] {
+    match change {
+        Change::Write(..) => &[End::Whole, End::Page, End::Sector, End::Zeros, End::Hollow],
+        Change::Truncate(_) => &[End::Whole],
+    }
 }
 
 /// At most `limit` numbers out of `0..=all`: the first and the newest.

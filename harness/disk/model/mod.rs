@@ -121,16 +121,35 @@ impl Model {
         }
     }
 
-    /// What a cut at the moment to which the log was played leaves. A `variant` beyond the last one is taken for the
-    /// first.
-    pub fn tree(self, replay: &Replay, variant: u32) -> Tree {
+    /// How many states the rules of the model allow at a moment, of which the variants are those that are tried;
+    /// `u64::MAX` stands for at least as many.
+    pub fn exist(self, replay: &Replay) -> u64 {
         match self {
+            Self::ProcessKill | Self::FsyncOnly => 1,
+            Self::Journal => journal::exist(replay),
+            Self::StrictPosix => strict_posix::exist(replay),
+            Self::PosixRandom => posix_random::exist(replay),
+            Self::RealExt4 | Self::RealXfs | Self::RealBtrfs => real::exist(replay),
+        }
+    }
+
+    /// What a cut at the moment to which the log was played leaves; `None` where the moment has no such variant.
+    pub fn tree(self, replay: &Replay, variant: u32) -> Option<Tree> {
+        if variant >= self.variants(replay) {
+            return None;
+        }
+        Some(match self {
             Self::ProcessKill => process_kill::tree(replay),
             Self::FsyncOnly => fsync_only::tree(replay),
             Self::Journal => journal::tree(replay, variant),
             Self::StrictPosix => strict_posix::tree(replay, variant),
             Self::PosixRandom => posix_random::tree(replay, variant),
             Self::RealExt4 | Self::RealXfs | Self::RealBtrfs => real::tree(replay, variant),
-        }
+        })
     }
+}
+
+/// How many subsets so many things have, at most `u64::MAX`.
+fn subsets(things: usize) -> u64 {
+    u32::try_from(things).ok().and_then(|things| 1_u64.checked_shl(things)).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,8 @@
 //! `posix-random`: any part of what POSIX does not promise. The first variants drop one unsynced write and keep all the
 //! others; the rest toss a coin for every entry and every page, and may tear the last page.
 
+use std::collections::BTreeMap;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -19,6 +21,24 @@ const SECTOR: usize = 512;
 pub(super) fn variants(replay: &Replay) -> u32 {
     let unsynced = replay.unsynced_files().next().is_some() || !replay.unsynced_names.is_empty();
     if unsynced { drops(replay).len() as u32 + TOSSES } else { 1 }
+}
+
+/// Every entry in its old or new state, and every page as it was at any moment since the last fsync of its file.
+pub(super) fn exist(replay: &Replay) -> u64 {
+    let mut states = super::subsets(replay.unsynced_names.iter().map(|change| change.entries.len()).sum());
+    for (_, file) in replay.unsynced_files() {
+        let mut versions: BTreeMap<u64, u64> = BTreeMap::new();
+        for (_, change) in &file.pending {
+            for page in change.pages() {
+                *versions.entry(page).or_insert(1) += 1;
+            }
+        }
+        states = versions.values().fold(states, |states, count| states.saturating_mul(*count));
+        if states == u64::MAX {
+            break;
+        }
+    }
+    states
 }
 
 pub(super) fn tree(replay: &Replay, variant: u32) -> Tree {
@@ -72,7 +92,7 @@ fn toss(replay: &Replay, variant: u32) -> Tree {
         }
     }
     let files: Vec<Ino> = replay.files.keys().copied().collect();
-    let mut contents: std::collections::BTreeMap<_, _> =
+    let mut contents: BTreeMap<_, _> =
         files.into_iter().map(|ino| (ino, some_pages(&replay.files[&ino], &mut coin))).collect();
     replay.tree(folders, |ino| contents.remove(&ino).unwrap_or_default())
 }

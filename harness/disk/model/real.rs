@@ -18,6 +18,11 @@ pub(super) fn variants(replay: &Replay) -> u32 {
     if replay.unsynced_files().next().is_some() { 2 + SUBSETS } else { 1 }
 }
 
+/// Every subset of the writes since the last flush.
+pub(super) fn exist(replay: &Replay) -> u64 {
+    super::subsets(replay.unsynced_files().map(|(_, file)| file.pending.len()).sum())
+}
+
 pub(super) fn tree(replay: &Replay, variant: u32) -> Tree {
     let mut coin = ChaCha8Rng::seed_from_u64(u64::from(variant) << 32 | replay.played as u64);
     replay.tree(replay.committed.clone(), |ino| {

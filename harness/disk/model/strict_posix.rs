@@ -11,6 +11,11 @@ pub(super) fn variants(replay: &Replay) -> u32 {
     1 + replay.unsynced_names.len().min(SINGLES) as u32
 }
 
+/// Every subset of the changes of names whose folder was not synced.
+pub(super) fn exist(replay: &Replay) -> u64 {
+    super::subsets(replay.unsynced_names.len())
+}
+
 pub(super) fn tree(replay: &Replay, variant: u32) -> Tree {
     let mut folders = replay.by_folder.clone();
     let names = &replay.unsynced_names;
