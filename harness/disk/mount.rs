@@ -11,11 +11,12 @@ use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::content::Content;
+use super::file::FileState;
 use super::fuse::Fs;
 use super::ills::Ills;
 use super::model::Model;
 use super::op::{Ino, Op, Rec};
-use super::replay::{FileState, Replay};
+use super::replay::Replay;
 use super::state::{Cut, Seen, Shared, Trap};
 use super::tree::Tree;
 

@@ -6,10 +6,9 @@
 //! says. Bytes become durable with the fsync of their file in both.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
-use std::sync::Arc;
 
-use super::content::{Content, PAGE};
+use super::content::Content;
+pub use super::file::{Change, FileState};
 use super::op::{Ino, Op, Place, Rec};
 use super::tree::{self, Folders, Tree};
 
@@ -36,46 +35,6 @@ impl NameChange {
     }
 }
 
-/// A change of bytes or length that is not durable yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// Bytes at an offset.
-    Write(u64, Arc<[u8]>),
-    /// A length.
-    Truncate(u64),
-}
-
-impl Change {
-    /// Makes it.
-    pub fn apply(&self, content: &mut Content) {
-        match self {
-            Self::Write(offset, data) => content.write(*offset, data),
-            Self::Truncate(len) => content.truncate(*len),
-        }
-    }
-}
-
-impl Change {
-    /// Pages whose bytes it sets; those that a truncation takes away are none.
-    pub fn pages(&self) -> Range<u64> {
-        let page = PAGE as u64;
-        match self {
-            Self::Write(_, data) if data.is_empty() => 0..0,
-            Self::Write(offset, data) => offset / page..(offset + data.len() as u64).div_ceil(page),
-            Self::Truncate(_) => 0..0,
-        }
-    }
-}
-
-/// What is durable of a file, and what is not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FileState {
-    /// As of its last fsync.
-    pub synced: Content,
-    /// Since then, in order, with the number of the operation.
-    pub pending: Vec<(usize, Change)>,
-}
-
 /// A log, played up to one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Replay {
@@ -100,10 +59,7 @@ pub struct Replay {
 impl Replay {
     /// Begins with a tree all of which is durable.
     pub fn from_durable(tree: Tree) -> Self {
-        let files = tree.files.iter().map(|(&ino, content)| {
-            let synced = content.clone();
-            (ino, FileState { synced, pending: Vec::new() })
-        });
+        let files = tree.files.iter().map(|(&ino, content)| (ino, FileState::durable(content.clone())));
         Self {
             files: files.collect(),
             committed: tree.folders.clone(),
@@ -117,19 +73,19 @@ impl Replay {
     pub fn play(&mut self, op: &Op) {
         let index = self.played;
         self.played += 1;
+        if op.changes_names() {
+            self.change_names(index, op);
+        }
+        self.now.apply(op);
         match op {
             Op::Write { ino, offset, data } => {
-                let change = Change::Write(*offset, data.clone());
-                self.files.entry(*ino).or_default().pending.push((index, change));
+                self.change_content(index, *ino, Change::Write(*offset, data.clone()));
             }
-            Op::Truncate { ino, len } => {
-                self.files.entry(*ino).or_default().pending.push((index, Change::Truncate(*len)));
-            }
+            Op::Truncate { ino, len } => self.change_content(index, *ino, Change::Truncate(*len)),
             Op::Fsync { ino, covers, datasync } => self.fsync(*ino, *covers, *datasync),
             Op::FsyncFailed { ino, covers, clean } => {
                 if *clean && let Some(file) = self.files.get_mut(ino) {
-                    // What was set by truncation is not in pages.
-                    file.pending.retain(|(at, change)| at >= covers || matches!(change, Change::Truncate(_)));
+                    file.fail(*covers);
                 }
             }
             Op::FsyncDir { ino, covers } => self.fsync_folder(*ino, *covers),
@@ -137,23 +93,12 @@ impl Replay {
             Op::SyncAll => self.sync_all(),
             _ => {}
         }
-        if op.changes_names() {
-            let entries = tree::entries(&self.now.folders, op);
-            let folder = if let Op::Mkdir { ino, .. } = op { Some(*ino) } else { None };
-            if let Op::Create { ino, .. } = op {
-                self.files.entry(*ino).or_default();
-            }
-            let change = NameChange { index, entries, folder };
-            self.uncommitted.push(change.clone());
-            self.unsynced_names.push(change);
-        }
-        self.now.apply(op);
     }
 
     /// Puts another content in a file's place, all of it durable.
     pub fn replace(&mut self, ino: Ino, content: Content) {
         self.now.files.insert(ino, content.clone());
-        self.files.insert(ino, FileState { synced: content, pending: Vec::new() });
+        self.files.insert(ino, FileState::durable(content));
     }
 
     /// Plays operations of a log.
@@ -188,18 +133,28 @@ impl Replay {
 
     /// Files with changes that are not durable.
     pub fn unsynced_files(&self) -> impl Iterator<Item = (Ino, &FileState)> {
-        self.files.iter().filter(|(_, file)| !file.pending.is_empty()).map(|(&ino, file)| (ino, file))
+        self.files.iter().filter(|(_, file)| file.is_unsynced()).map(|(&ino, file)| (ino, file))
+    }
+
+    fn change_names(&mut self, index: usize, op: &Op) {
+        let entries = tree::entries(&self.now.folders, op);
+        let folder = if let Op::Mkdir { ino, .. } = op { Some(*ino) } else { None };
+        if let Op::Create { ino, .. } = op {
+            self.files.entry(*ino).or_default();
+        }
+        let change = NameChange { index, entries, folder };
+        self.uncommitted.push(change.clone());
+        self.unsynced_names.push(change);
+    }
+
+    fn change_content(&mut self, index: usize, ino: Ino, change: Change) {
+        let Some(after) = self.now.files.get(&ino) else { return };
+        self.files.entry(ino).or_default().change(index, change, after);
     }
 
     fn fsync(&mut self, ino: Ino, covers: usize, datasync: bool) {
         let Some(file) = self.files.get_mut(&ino) else { return };
-        let late = file.pending.iter().position(|(index, _)| *index >= covers).unwrap_or(file.pending.len());
-        let mut grew = false;
-        for (_, change) in file.pending.drain(..late) {
-            let before = file.synced.len();
-            change.apply(&mut file.synced);
-            grew |= file.synced.len() != before;
-        }
+        let grew = file.sync(covers);
         // A file that is new or has another length is in the journal; bytes that were written over are not. One that
         // has another name only is there for fsync, and on ext4 not for fdatasync (`i_sync_tid` and `i_datasync_tid`).
         let was_born = self.committed.values().any(|entries| entries.values().any(|entry| *entry == ino));
@@ -254,9 +209,7 @@ impl Replay {
 
     fn sync_all(&mut self) {
         for file in self.files.values_mut() {
-            for (_, change) in file.pending.drain(..) {
-                change.apply(&mut file.synced);
-            }
+            file.sync(usize::MAX);
         }
         for change in self.unsynced_names.drain(..) {
             change.apply(&mut self.by_folder);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use fuser::Errno;
 
 use super::content::Content;
+use super::file::Change;
 use super::ills::Ills;
 use super::op::{Children, Ino, Op, Rec};
 use super::replay::Replay;
@@ -193,9 +194,9 @@ impl State {
     /// Bytes of a file that no fsync covers.
     pub fn dirty(&self, ino: Ino) -> u64 {
         let Some(file) = self.replay.files.get(&ino) else { return 0 };
-        let bytes = |change: &super::replay::Change| match change {
-            super::replay::Change::Write(_, data) => data.len() as u64,
-            super::replay::Change::Truncate(_) => 0,
+        let bytes = |change: &Change| match change {
+            Change::Write(_, data) => data.len() as u64,
+            Change::Truncate(_) => 0,
         };
         file.pending.iter().map(|(_, change)| bytes(change)).sum()
     }

@@ -2,8 +2,9 @@
 //! tries. Pure.
 
 use crate::disk::content::Content;
+use crate::disk::file::{Change, FileState};
 use crate::disk::op::{Ino, ROOT};
-use crate::disk::replay::{Change, FileState, Replay};
+use crate::disk::replay::Replay;
 use crate::disk::tree::{Folders, Tree};
 
 /// What a disk writes as one.
@@ -68,34 +69,58 @@ fn places(folders: &Folders) -> Vec<Place> {
     places
 }
 
+/// What a file was at the moments since its last fsync.
+#[derive(Default)]
+struct Past {
+    versions: Vec<Content>,
+    lengths: Vec<u64>,
+    growth: Vec<std::ops::Range<u64>>,
+}
+
+impl Past {
+    /// Makes changes to what was durable, one after the other.
+    fn note(&mut self, synced: &Content, changes: &[(usize, Change)], committed_to: usize) {
+        let mut versions = vec![synced.clone()];
+        let mut lengths = vec![synced.len()];
+        let mut growth = Vec::new();
+        for (index, change) in changes {
+            let mut next = versions.last().cloned().unwrap_or_default();
+            let before = next.len();
+            change.apply(&mut next);
+            match change {
+                // A truncation is in the journal: once that is committed, nothing behind the end comes back.
+                Change::Truncate(len) if *index < committed_to => {
+                    for version in versions.iter_mut().filter(|version| version.len() > *len) {
+                        version.truncate(*len);
+                    }
+                    lengths.clear();
+                    growth.clear();
+                    // It stands even when no byte that was written before it does.
+                    let mut alone = synced.clone();
+                    alone.truncate(*len);
+                    versions.push(alone);
+                }
+                Change::Truncate(_) => {}
+                Change::Write(..) => growth.push(before..next.len()),
+            }
+            lengths.push(next.len());
+            versions.push(next);
+        }
+        self.versions.append(&mut versions);
+        self.lengths.append(&mut lengths);
+        self.growth.append(&mut growth);
+    }
+}
+
 /// What of a file no moment explains.
 fn wrong_in(file: &FileState, committed_to: usize, found: &Content) -> Option<String> {
-    let mut versions = vec![file.synced.clone()];
-    let mut lengths = vec![file.synced.len()];
-    let mut growth = Vec::new();
-    for (index, change) in &file.pending {
-        let mut next = versions.last().cloned().unwrap_or_default();
-        let before = next.len();
-        change.apply(&mut next);
-        match change {
-            // A truncation is in the journal: once that is committed, nothing behind the end comes back.
-            Change::Truncate(len) if *index < committed_to => {
-                for version in versions.iter_mut().filter(|version| version.len() > *len) {
-                    version.truncate(*len);
-                }
-                lengths.clear();
-                growth.clear();
-                // It stands even when no byte that was written before it does.
-                let mut alone = file.synced.clone();
-                alone.truncate(*len);
-                versions.push(alone);
-            }
-            Change::Truncate(_) => {}
-            Change::Write(..) => growth.push(before..next.len()),
-        }
-        lengths.push(next.len());
-        versions.push(next);
+    let mut past = Past::default();
+    past.note(&file.synced, &file.pending, committed_to);
+    if !file.failed.is_empty() {
+        // What could not be written back may have got through all the same.
+        past.note(&file.synced, &file.possible(), committed_to);
     }
+    let Past { versions, lengths, growth } = past;
     let len = found.len();
     let between = len.is_multiple_of(SECTOR) && growth.iter().any(|range| range.contains(&len));
     if !lengths.contains(&len) && !between {

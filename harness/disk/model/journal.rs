@@ -7,8 +7,9 @@
 //! Linux 6.18); see docs/power-loss.md.
 
 use crate::disk::content::{Content, PAGE};
+use crate::disk::file::{Change, FileState};
 use crate::disk::op::Ino;
-use crate::disk::replay::{Change, FileState, Replay};
+use crate::disk::replay::Replay;
 use crate::disk::tree::Tree;
 
 /// At most so many points of the journal are tried, the newest and the oldest.

@@ -7,8 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::disk::content::{Content, PAGE};
+use crate::disk::file::{Change, FileState};
 use crate::disk::op::Ino;
-use crate::disk::replay::{Change, FileState, Replay};
+use crate::disk::replay::Replay;
 use crate::disk::tree::{self, Tree};
 
 /// At most so many unsynced writes are dropped one by one, the newest.

@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::disk::content::Content;
-use crate::disk::replay::{Change, FileState, Replay};
+use crate::disk::file::{Change, FileState};
+use crate::disk::replay::Replay;
 use crate::disk::tree::Tree;
 
 /// Subsets of the unflushed writes.
