@@ -3,6 +3,7 @@
 //! Linux writes back whole pages. When that fails, the page stays in memory with its bytes and is taken for clean, so
 //! that no fsync writes it again; the next write into the page makes all of it dirty, and all of it is written then.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -67,10 +68,13 @@ impl FileState {
     }
 
     /// Everything that may have reached the disk, in order.
-    pub fn possible(&self) -> Changes {
+    pub fn possible(&self) -> Cow<'_, [(usize, Change)]> {
+        if self.failed.is_empty() {
+            return Cow::Borrowed(&self.pending);
+        }
         let mut all = [self.failed.as_slice(), &self.pending].concat();
         all.sort_by_key(|(index, _)| *index);
-        all
+        Cow::Owned(all)
     }
 
     /// Takes note of a change; `after` is the file as a reader sees it then.
@@ -106,16 +110,19 @@ impl FileState {
         self.pending.extend(late);
     }
 
-    /// Makes durable what was changed before an operation; whether that changed more than bytes of blocks that the
-    /// file had.
-    pub fn sync(&mut self, covers: usize) -> bool {
+    /// Makes durable what was changed before an operation, and says what of that is in the journal.
+    pub fn sync(&mut self, covers: usize) -> Journaled {
         let late = self.pending.iter().position(|(index, _)| *index >= covers).unwrap_or(self.pending.len());
-        let mut grew = false;
-        for (_, change) in self.pending.drain(..late) {
+        let mut journaled = Journaled::default();
+        for (index, change) in self.pending.drain(..late) {
             let before = self.synced.len();
-            grew |= change.pages().any(|page| self.synced.is_hole(page));
+            match change {
+                Change::Write(..) => journaled.blocks |= change.pages().any(|page| self.synced.is_hole(page)),
+                Change::Truncate(_) => journaled.truncated = Some(index),
+            }
             change.apply(&mut self.synced);
-            grew |= self.synced.len() != before;
+            let is_write = matches!(change, Change::Write(..));
+            journaled.blocks |= is_write && self.synced.len() != before;
             // What was written after it in the same page is on the disk instead.
             let pages = change.pages();
             let cut = if let Change::Truncate(len) = change { len.div_ceil(UNIT) } else { u64::MAX };
@@ -124,8 +131,17 @@ impl FileState {
                 !pages.contains(&page) && page < cut
             });
         }
-        grew
+        journaled
     }
+}
+
+/// What an fsync finds of a file in the journal, beside names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Journaled {
+    /// Bytes that the file had no block for, or that moved its end.
+    pub blocks: bool,
+    /// The newest truncation.
+    pub truncated: Option<usize>,
 }
 
 /// The parts of a write, page by page.
@@ -213,12 +229,13 @@ mod tests {
     fn a_write_into_a_hole_is_more_than_bytes_and_one_into_a_block_is_not() {
         let mut file = File::default();
         file.write(0, &[1; 4_096]);
-        assert!(file.state.sync(file.index));
+        let nothing = Journaled::default();
+        assert!(file.state.sync(file.index).blocks);
         file.write(100, &[2; 100]);
-        assert!(!file.state.sync(file.index));
+        assert_eq!(file.state.sync(file.index), nothing);
         file.change(Change::Truncate(20_000));
-        assert!(file.state.sync(file.index));
+        assert_eq!(file.state.sync(file.index), Journaled { truncated: Some(2), ..nothing });
         file.write(8_192, &[3; 100]);
-        assert!(file.state.sync(file.index));
+        assert_eq!(file.state.sync(file.index), Journaled { blocks: true, ..nothing });
     }
 }

@@ -439,9 +439,6 @@ impl Filesystem for Fs {
                 if in_the_way.is_some_and(|entries| !entries.is_empty()) {
                     return Err(Errno::ENOTEMPTY);
                 }
-                if replaced.is_none() && from.0 != to.0 {
-                    state.room_for_entry()?;
-                }
                 shared.perform(state, asked_us, Op::Rename { from, to });
                 if let Some(ino) = replaced {
                     state.drop_if_gone(ino);

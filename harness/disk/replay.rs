@@ -21,9 +21,21 @@ pub struct NameChange {
     pub entries: Vec<(Place, Option<Ino>)>,
     /// A folder that it made.
     pub folder: Option<Ino>,
+    /// What lost a name by it.
+    pub gone: Option<Ino>,
 }
 
 impl NameChange {
+    /// Whether it gives a name to a file or folder.
+    fn names(&self, ino: Ino) -> bool {
+        self.entries.iter().any(|(_, entry)| *entry == Some(ino))
+    }
+
+    /// Whether it is about a file or folder: a name of it, or the entries in it.
+    fn concerns(&self, ino: Ino) -> bool {
+        self.gone == Some(ino) || self.names(ino) || self.entries.iter().any(|(at, _)| at.0 == ino)
+    }
+
     /// Makes it.
     pub fn apply(&self, folders: &mut Folders) {
         for (at, ino) in &self.entries {
@@ -33,6 +45,15 @@ impl NameChange {
             folders.entry(ino).or_default();
         }
     }
+}
+
+/// A rule by which names become durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// In order, all up to a commit.
+    Journal,
+    /// Each with its folder.
+    Folder,
 }
 
 /// A log, played up to one moment.
@@ -131,18 +152,36 @@ impl Replay {
         Tree { folders, files }
     }
 
-    /// Files with changes that are not durable.
-    pub fn unsynced_files(&self) -> impl Iterator<Item = (Ino, &FileState)> {
-        self.files.iter().filter(|(_, file)| file.is_unsynced()).map(|(&ino, file)| (ino, file))
+    /// Files with changes that are not durable, and a name under which a cut may leave them. One that has none any more
+    /// may be open or not: no cut brings it back.
+    pub fn unsynced_files(&self, names: Names) -> impl Iterator<Item = (Ino, &FileState)> {
+        let found = self.named(names);
+        let unsynced = self.files.iter().filter(|(_, file)| file.is_unsynced());
+        unsynced.filter(move |(ino, _)| found.contains(ino)).map(|(&ino, file)| (ino, file))
+    }
+
+    /// Numbers that stand at some place after some cut.
+    fn named(&self, names: Names) -> BTreeSet<Ino> {
+        let (folders, changes) = match names {
+            Names::Journal => (&self.committed, &self.uncommitted),
+            Names::Folder => (&self.by_folder, &self.unsynced_names),
+        };
+        let mut found: BTreeSet<_> = folders.values().flat_map(BTreeMap::values).copied().collect();
+        found.extend(changes.iter().flat_map(|change| &change.entries).filter_map(|(_, entry)| *entry));
+        found
     }
 
     fn change_names(&mut self, index: usize, op: &Op) {
         let entries = tree::entries(&self.now.folders, op);
         let folder = if let Op::Mkdir { ino, .. } = op { Some(*ino) } else { None };
+        let gone = match op {
+            Op::Unlink { at } | Op::Rmdir { at } | Op::Rename { to: at, .. } => self.now.entry(at.0, &at.1),
+            _ => None,
+        };
         if let Op::Create { ino, .. } = op {
             self.files.entry(*ino).or_default();
         }
-        let change = NameChange { index, entries, folder };
+        let change = NameChange { index, entries, folder, gone };
         self.uncommitted.push(change.clone());
         self.unsynced_names.push(change);
     }
@@ -154,16 +193,32 @@ impl Replay {
 
     fn fsync(&mut self, ino: Ino, covers: usize, datasync: bool) {
         let Some(file) = self.files.get_mut(&ino) else { return };
-        let grew = file.sync(covers);
+        let journaled = file.sync(covers);
         // A file that is new or has another length is in the journal; bytes that were written over are not. One that
         // has another name only is there for fsync, and on ext4 not for fdatasync (`i_sync_tid` and `i_datasync_tid`).
         let was_born = self.committed.values().any(|entries| entries.values().any(|entry| *entry == ino));
-        let is_new = self.uncommitted.iter().any(|change| {
-            let concerned = change.entries.iter().any(|(_, entry)| *entry == Some(ino));
-            change.index < covers && concerned && !(datasync && was_born)
-        });
-        if grew || is_new {
+        if let Some(index) = journaled.truncated {
+            self.commit(index + 1);
+        }
+        if journaled.blocks {
+            // They enter the journal with this fsync, and so after everything else that is in it.
             self.commit(covers);
+        } else if !datasync {
+            self.commit_last_of(ino, covers);
+        } else if !was_born {
+            let made = self.uncommitted.iter().find(|change| change.names(ino));
+            if let Some(index) = made.map(|change| change.index).filter(|index| *index < covers) {
+                self.commit(index + 1);
+            }
+        }
+    }
+
+    /// Forces the journal up to the last change of names that is about a file or folder; what came later may be in a
+    /// transaction of its own.
+    fn commit_last_of(&mut self, ino: Ino, covers: usize) {
+        let early = self.uncommitted.iter().rev().skip_while(|change| change.index >= covers);
+        if let Some(last) = early.map(|change| (change.index, change.concerns(ino))).find(|(_, own)| *own) {
+            self.commit(last.0 + 1);
         }
     }
 
@@ -184,14 +239,7 @@ impl Replay {
             }
             !change.entries.is_empty()
         });
-        // The fsync of a folder in which nothing has changed has nothing to commit.
-        let changed = self.uncommitted.iter().any(|change| {
-            let concerned = change.entries.iter().any(|(at, entry)| at.0 == ino || *entry == Some(ino));
-            change.index < covers && concerned
-        });
-        if changed {
-            self.commit(covers);
-        }
+        self.commit_last_of(ino, covers);
     }
 
     fn commit(&mut self, covers: usize) {
@@ -221,12 +269,8 @@ impl Replay {
     /// Lets go of files that no crash can bring back.
     fn forget(&mut self) {
         let mut found: BTreeSet<Ino> = self.now.files.keys().copied().collect();
-        for folders in [&self.committed, &self.by_folder] {
-            found.extend(folders.values().flat_map(BTreeMap::values));
-        }
-        for change in self.uncommitted.iter().chain(&self.unsynced_names) {
-            found.extend(change.entries.iter().filter_map(|(_, entry)| *entry));
-        }
+        found.extend(self.named(Names::Journal));
+        found.extend(self.named(Names::Folder));
         self.files.retain(|ino, _| found.contains(ino));
     }
 }

@@ -171,7 +171,8 @@ impl State {
         self.replay.now.files.values().map(Content::len).sum()
     }
 
-    /// Refuses one entry more on a disk that is full to the last byte.
+    /// Refuses a new file or folder on a disk that is full to the last byte, as XFS does. A rename gets through on each
+    /// file system.
     pub fn room_for_entry(&mut self) -> Result<(), Errno> {
         if self.ills.capacity.is_some_and(|capacity| self.used() >= capacity) {
             self.seen.failures += 1;

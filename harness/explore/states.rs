@@ -98,8 +98,9 @@ impl Trace {
         replay.play_all(&self.log[..self.from.min(self.log.len())]);
         for cut in self.from..=self.log.len() {
             for &model in models {
-                for variant in 0..model.variants(&replay) {
-                    let Some(tree) = model.tree(&replay, variant) else { break };
+                let variants = model.variants_of(&replay);
+                for variant in 0..variants.count() {
+                    let Some(tree) = variants.tree(variant) else { break };
                     all.cuts += 1;
                     let at = *by_digest.entry(tree.digest()).or_insert_with(|| {
                         all.states.push(State { tree, moments: Vec::new() });
