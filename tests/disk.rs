@@ -146,7 +146,8 @@ fn a_sick_disk_fails_as_it_was_told_to() {
     assert!(full(fs::create_dir(folder.path().join("d"))));
     fs::rename(folder.path().join("a"), folder.path().join("c")).unwrap();
     disk.sicken(|ills| ills.capacity = Some(used + 10));
-    assert!(full(file.write_at(b"x", used + 2_000).map(drop)), "the gap before the bytes takes room too");
+    let renamed = OpenOptions::new().write(true).open(folder.path().join("c")).unwrap();
+    assert!(full(renamed.write_at(b"x", used + 2_000).map(drop)), "the gap before the bytes takes room too");
     assert!(disk.used() <= used + 10);
     disk.sicken(|ills| *ills = outlast::disk::ills::Ills { lying: true, ..Default::default() });
     let before = disk.log().1.len();
