@@ -26,7 +26,7 @@ fn disk(folder: &Path) -> Option<Disk> {
 
 /// Name and text of every file that a cut leaves.
 fn left(disk: &Disk, model: Model) -> BTreeMap<String, String> {
-    let tree = disk.left_by(model, 0);
+    let tree = disk.left_by(model, 0).unwrap();
     tree.paths()
         .into_iter()
         .map(|(path, content)| (path, String::from_utf8(content.to_vec()).unwrap()))
@@ -124,15 +124,78 @@ fn a_sick_disk_fails_as_it_was_told_to() {
     assert_eq!(file.sync_data().unwrap_err().raw_os_error(), Some(5));
     file.write_all(b"three").unwrap();
     file.sync_data().unwrap();
-    // Linux took the pages of the failed fsync for clean: the next one has nothing to do for them.
-    assert_eq!(left(&disk, Model::FsyncOnly), files(&[("a", "one \0\0\0\0three")]));
-    assert_eq!(left(&disk, Model::ProcessKill), files(&[("a", "one two three")]));
+    // Linux took the page of the failed fsync for clean, and writes the whole page once it is written to again.
+    assert_eq!(left(&disk, Model::FsyncOnly), files(&[("a", "one two three")]));
+    let page = "x".repeat(4096 - 13);
+    file.write_all(page.as_bytes()).unwrap();
+    disk.sicken(|ills| ills.failures = vec![Failure { once: true, ..Failure::new(Call::Fsync, Error::Io) }]);
+    file.sync_data().unwrap_err();
+    file.write_all(b"next page").unwrap();
+    file.sync_data().unwrap();
+    // Nobody writes that page any more.
+    let hole = format!("one two three{}next page", "\0".repeat(page.len()));
+    assert_eq!(left(&disk, Model::FsyncOnly), files(&[("a", &hole)]));
+    assert_eq!(left(&disk, Model::ProcessKill), files(&[("a", &format!("one two three{page}next page"))]));
 
-    disk.sicken(|ills| *ills = outlast::disk::ills::Ills { capacity: Some(16), ..Default::default() });
+    let used = disk.used();
+    disk.sicken(|ills| *ills = outlast::disk::ills::Ills { capacity: Some(used + 3), ..Default::default() });
     assert_eq!(file.write(b"123456").unwrap(), 3, "a short write");
     assert_eq!(file.write(b"456").unwrap_err().raw_os_error(), Some(28));
+    let full = |outcome: std::io::Result<()>| outcome.unwrap_err().raw_os_error() == Some(28);
+    assert!(full(File::create(folder.path().join("b")).map(drop)), "a full disk takes no new name");
+    assert!(full(fs::create_dir(folder.path().join("d"))));
+    fs::rename(folder.path().join("a"), folder.path().join("c")).unwrap();
+    disk.sicken(|ills| ills.capacity = Some(used + 10));
+    let renamed = OpenOptions::new().write(true).open(folder.path().join("c")).unwrap();
+    assert!(full(renamed.write_at(b"x", used + 2_000).map(drop)), "the gap before the bytes takes room too");
+    assert!(disk.used() <= used + 10);
     disk.sicken(|ills| *ills = outlast::disk::ills::Ills { lying: true, ..Default::default() });
+    let before = disk.log().1.len();
     file.write_all(b"lie").unwrap();
     file.sync_data().unwrap();
-    assert_eq!(left(&disk, Model::FsyncOnly), files(&[("a", "one \0\0\0\0three")]));
+    let hole = left(&disk, Model::FsyncOnly)["a"].clone();
+    assert!(!hole.contains("123") && !hole.contains("lie"), "{hole}");
+    let words: Vec<_> = disk.log().1[before..].iter().map(|rec| rec.op.word()).collect();
+    assert_eq!(words, ["write", "fsync"], "a lie stands in the log");
+}
+
+#[test]
+fn slow_writes_stall_neither_readers_nor_each_other_and_are_asked_for_when_they_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = disk(folder.path()) else { return };
+    let names: Vec<_> = (0..8).map(|number| folder.path().join(number.to_string())).collect();
+    for name in &names {
+        fs::write(name, "").unwrap();
+    }
+    fs::write(folder.path().join("read"), "here").unwrap();
+    let before = disk.log().1.len();
+    // Nobody waits for an hour: the power goes first.
+    disk.sicken(|ills| ills.write_delay = Some(Duration::from_secs(3600)));
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = names
+            .iter()
+            .map(|name| scope.spawn(move || OpenOptions::new().write(true).open(name)?.write_at(b"x", 0)))
+            .collect();
+        // More writers than the disk has threads, and it answers all the same.
+        for number in 0..100 {
+            fs::write(folder.path().join(format!("new-{number}")), "").unwrap();
+            assert!(fs::read_dir(folder.path()).unwrap().count() > number);
+        }
+        assert_eq!(fs::read_to_string(folder.path().join("read")).unwrap(), "here");
+        assert!(writers.iter().all(|writer| !writer.is_finished()));
+        disk.cut();
+        assert!(writers.into_iter().all(|writer| writer.join().unwrap().is_err()));
+    });
+    let log = disk.log().1;
+    assert!(log[before..].iter().all(|rec| rec.op.word() == "create"), "what waited has not happened");
+    drop(disk);
+
+    let Some(disk) = self::disk(folder.path()) else { return };
+    let delay = Duration::from_millis(30);
+    disk.sicken(|ills| ills.write_delay = Some(delay));
+    fs::write(folder.path().join("a"), "x").unwrap();
+    let log = disk.log().1;
+    let write = log.iter().find(|rec| rec.op.word() == "write").unwrap();
+    assert!(write.done_us - write.asked_us >= delay.as_micros() as u64, "{write:?}");
+    drop(disk);
 }

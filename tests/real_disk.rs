@@ -3,10 +3,12 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use outlast::disk::ills::{Call, Error, Failure};
 use outlast::disk::model::allows::allows;
 use outlast::disk::real::bench::Bench;
 use outlast::disk::real::states::{States, recover_all};
@@ -129,6 +131,41 @@ fn a_file_system_on_a_disk_that_lies_forgets_what_was_synced() {
     }
 }
 
+/// A device that fails one write, and a server that goes on appending after the fsync that told it so.
+#[test]
+fn a_page_whose_write_back_failed_is_written_with_the_next_write_into_it_and_else_never() {
+    for filesystem in Filesystem::ALL {
+        let after_failure = |offset: u64| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut drive = drive(folder.path(), filesystem)?;
+            let file = File::create(folder.path().join("data/a")).unwrap();
+            file.write_all_at(b"one ", 0).unwrap();
+            file.sync_all().unwrap();
+            drive.sync_all();
+            file.write_all_at(b"two ", 4).unwrap();
+            drive.disk().sicken(|ills| {
+                ills.failures = vec![Failure { once: true, ..Failure::new(Call::Write, Error::Io) }];
+            });
+            assert!(file.sync_data().is_err(), "{filesystem:?}: the device's error is not told");
+            // A second fsync has nothing to do for the page, and nothing to complain of.
+            file.sync_data().unwrap();
+            file.write_all_at(b"three", offset).unwrap();
+            file.sync_data().unwrap();
+            drop(file);
+            drive.cut();
+            drive.lose(Model::default_of(Some(filesystem)), 0).unwrap();
+            let found = read(folder.path(), "a").unwrap();
+            drive.unmount().unwrap();
+            Some(found)
+        };
+        let (Some(near), Some(far)) = (after_failure(8), after_failure(8_192)) else { return };
+        println!("{filesystem:?}: {near:?}, {:?}", &far[..12]);
+        assert_eq!(near, "one two three", "{filesystem:?}");
+        assert_eq!(&far[..12], "one \0\0\0\0\0\0\0\0", "{filesystem:?}");
+        assert_eq!(&far[8_192..], "three", "{filesystem:?}");
+    }
+}
+
 #[test]
 fn a_neighbour_that_syncs_commits_the_journal_also_after_a_cut() {
     for filesystem in [Some(Filesystem::Ext4), None] {
@@ -238,15 +275,28 @@ fault = ["lying"]
     assert_eq!(seen, [24, 4, 6]);
 }
 
-/// Runs random workloads on a real file system and on the model, cuts both at the same moments, and counts the states
-/// that were compared and those that the model forbids.
-fn compare(filesystem: Filesystem, seeds: std::ops::Range<u64>) -> Option<(usize, Vec<String>)> {
+/// What comparing a real file system with the model showed.
+#[derive(Default)]
+struct Compared {
+    /// States that were recovered.
+    states: usize,
+    /// How many of them are variants of the model, and not only allowed by its rules.
+    variants: usize,
+    /// Those that it calls impossible, in words.
+    forbidden: Vec<String>,
+    /// Some that it allows and does not try, in words.
+    untried: Vec<String>,
+}
+
+/// Runs random workloads on a real file system and on the model, and cuts both at the same moments. A device that lies
+/// keeps nothing of the workload.
+fn compare(filesystem: Filesystem, seeds: std::ops::Range<u64>, lying: bool) -> Option<Compared> {
     let folder = tempfile::tempdir().unwrap();
     let size = real::smallest(filesystem);
     let pristine = given(real::pristine(filesystem, size, folder.path()))?;
     let bench_folder = folder.path().join("bench");
     let bench = given(Bench::open(&bench_folder, filesystem, size, 4))?;
-    let (mut states, forbidden) = (0, Mutex::new(Vec::new()));
+    let compared = Mutex::new(Compared::default());
     for seed in seeds {
         let place = folder.path().join("workload");
         fs::create_dir_all(place.join("device")).unwrap();
@@ -256,6 +306,7 @@ fn compare(filesystem: Filesystem, seeds: std::ops::Range<u64>) -> Option<(usize
             Volume::mount(filesystem, &place.join("device").join(real::IMAGE), &place.join("volume"))
                 .unwrap();
         let mut workload = Workload::new(seed);
+        disk.sicken(|ills| ills.lying = lying);
         let moments = workload.run(volume.point(), || disk.played());
         let (base, log) = disk.log();
         disk.cut();
@@ -266,38 +317,83 @@ fn compare(filesystem: Filesystem, seeds: std::ops::Range<u64>) -> Option<(usize
         let begin = moments[0].seen;
         let chosen: Vec<_> =
             all.filter(|state| state.index >= begin && workload.takes(state.index)).collect();
-        states += chosen.len();
         recover_all(&bench, chosen.into_iter(), 4, |state, tree| {
             let done = moments.iter().take_while(|moment| moment.seen <= state.index).count();
             // The operation that was under way may or may not have happened.
             let candidates = moments[done.saturating_sub(1)..].iter().take(2);
             let outcome = tree.map_err(|error| error.to_string()).and_then(|tree: Tree| {
-                let verdicts: Vec<_> = candidates.map(|moment| allows(&moment.replay, &tree)).collect();
-                if verdicts.iter().any(Result::is_ok) { Ok(()) } else { verdicts[0].clone() }
+                let verdicts: Vec<_> =
+                    candidates.clone().map(|moment| allows(&moment.replay, &tree)).collect();
+                if verdicts.iter().any(Result::is_ok) {
+                    Ok(tree)
+                } else {
+                    Err(verdicts[0].clone().unwrap_err())
+                }
             });
-            if let Err(why) = outcome {
+            let words = || {
                 let last = moments[done.saturating_sub(1)].what.clone();
                 let before: Vec<_> = moments[..done].iter().map(|moment| moment.what.as_str()).collect();
                 let (index, variant) = (state.index, state.variant);
-                forbidden.lock().unwrap().push(format!(
-                    "seed {seed}, cut at {index}, variant {variant}, after {last}: {why}\n    {}",
-                    before.join("; ")
-                ));
+                let before = before.join("; ");
+                (format!("seed {seed}, cut at {index}, variant {variant}, after {last}"), before)
+            };
+            let is_variant = outcome.as_ref().is_ok_and(|tree| {
+                let digest = tree.digest();
+                candidates.clone().any(|moment| {
+                    let variants = Model::Journal.variants_of(&moment.replay);
+                    (0..variants.count()).any(|number| variants.tree(number).unwrap().digest() == digest)
+                })
+            });
+            let mut compared = compared.lock().unwrap();
+            compared.states += 1;
+            compared.variants += usize::from(is_variant);
+            match outcome {
+                Err(why) => {
+                    let (what, before) = words();
+                    compared.forbidden.push(format!("{what}: {why}\n    {before}"));
+                }
+                Ok(tree) if !is_variant && compared.untried.len() < 20 => {
+                    let (what, before) = words();
+                    let names: Vec<_> = tree
+                        .paths()
+                        .into_iter()
+                        .map(|(path, content)| {
+                            let runs = runs(&content.to_vec());
+                            format!("{path} [{runs}]")
+                        })
+                        .collect();
+                    compared.untried.push(format!("{what}: {}\n    {before}", names.join(", ")));
+                }
+                Ok(_) => {}
             }
         });
     }
-    Some((states, forbidden.into_inner().unwrap()))
+    Some(compared.into_inner().unwrap())
+}
+
+/// Bytes as runs of the same one.
+fn runs(bytes: &[u8]) -> String {
+    let mut runs: Vec<(u8, usize)> = Vec::new();
+    for &byte in bytes {
+        match runs.last_mut() {
+            Some((last, count)) if *last == byte => *count += 1,
+            _ => runs.push((byte, 1)),
+        }
+    }
+    runs.iter().map(|(byte, count)| format!("{byte}*{count}")).collect::<Vec<_>>().join(" ")
 }
 
 fn compare_all(filesystem: Filesystem, count: u64) {
     let began = Instant::now();
-    let Some((states, forbidden)) = compare(filesystem, 0..count) else { return };
+    let Some(compared) = compare(filesystem, 0..count, false) else { return };
+    let Compared { states, variants, forbidden, untried } = compared;
     let name = filesystem.as_str();
     println!(
-        "{name}: {count} workloads, {states} states, {} forbidden, {:?}",
+        "{name}: {count} workloads, {states} states, {variants} of them variants of the model, {} forbidden, {:?}",
         forbidden.len(),
         began.elapsed()
     );
+    println!("allowed and not tried, some:\n{}", untried.join("\n"));
     assert!(states > count as usize, "too few states to mean anything: {states}");
     assert!(forbidden.is_empty(), "{name}: the model forbids what it leaves:\n{}", forbidden.join("\n"));
 }
@@ -310,6 +406,18 @@ fn the_journal_model_allows_what_ext4_leaves() {
 #[test]
 fn the_journal_model_allows_what_xfs_leaves() {
     compare_all(Filesystem::Xfs, 10);
+}
+
+#[test]
+fn the_comparison_catches_a_device_that_lies() {
+    for filesystem in [Filesystem::Ext4, Filesystem::Xfs] {
+        let Some(compared) = compare(filesystem, 0..2, true) else { return };
+        let Compared { states, forbidden, .. } = compared;
+        assert!(
+            states > 0 && !forbidden.is_empty(),
+            "{filesystem:?}: {states} states, none of them forbidden"
+        );
+    }
 }
 
 /// `OUTLAST_WORKLOADS=N OUTLAST_FILESYSTEM=xfs cargo test --test real_disk -- --ignored --nocapture workloads`
@@ -330,7 +438,8 @@ fn the_journal_model_allows_what_a_thousand_workloads_leave() {
 #[ignore = "a measurement"]
 fn what_btrfs_leaves_of_random_workloads() {
     let count = std::env::var("OUTLAST_WORKLOADS").map_or(100, |word| word.parse().unwrap());
-    let Some((states, forbidden)) = compare(Filesystem::Btrfs, 0..count) else { return };
+    let Some(compared) = compare(Filesystem::Btrfs, 0..count, false) else { return };
+    let Compared { states, forbidden, .. } = compared;
     println!("btrfs: {count} workloads, {states} states, {} forbidden", forbidden.len());
     println!("{}", forbidden.iter().take(5).cloned().collect::<Vec<_>>().join("\n"));
 }

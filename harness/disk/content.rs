@@ -86,6 +86,11 @@ impl Content {
         }
     }
 
+    /// Whether a page has never been written to.
+    pub fn is_hole(&self, page: u64) -> bool {
+        usize::try_from(page).ok().and_then(|page| self.pages.get(page)).is_none_or(Option::is_none)
+    }
+
     /// Cuts the end off, or adds zeros.
     pub fn truncate(&mut self, len: u64) {
         if len < self.len {

@@ -106,7 +106,7 @@ impl Drive {
     /// Puts in its place what the cut leaves under a model. Nothing may use it any more. What was wrong with the disk is
     /// wrong with the next one too.
     pub fn lose(&mut self, model: Model, variant: u32) -> Result<(), DiskError> {
-        self.load(self.disk().left_by(model, variant))
+        self.load(self.disk().left_by(model, variant)?)
     }
 
     /// Puts another disk in its place, with a tree all of which is durable.

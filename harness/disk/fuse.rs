@@ -36,7 +36,16 @@ impl Fs {
         call: Call,
         act: impl FnOnce(&mut State, &Shared, u64) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let asked_us = self.0.now_us();
+        self.change_asked(self.0.now_us(), call, act)
+    }
+
+    /// The same for a call that has waited since it was asked for.
+    fn change_asked<T>(
+        &self,
+        asked_us: u64,
+        call: Call,
+        act: impl FnOnce(&mut State, &Shared, u64) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
         let mut state = self.0.lock();
         if state.cut.is_some() {
             return Err(Errno::EIO);
@@ -59,6 +68,7 @@ impl Fs {
     ) -> Result<FileAttr, Refusal> {
         let at = place(parent, name)?;
         self.change(call, |state, shared, asked_us| {
+            state.room_for_entry()?;
             let ino = state.next;
             state.next += 1;
             state.meta.insert(ino, meta);
@@ -97,6 +107,31 @@ impl Fs {
         })
     }
 
+    /// Writes as much as there is room for.
+    fn store(&self, asked_us: u64, ino: Ino, offset: u64, data: &[u8]) -> Result<u32, Refusal> {
+        self.change_asked(asked_us, Call::Write, |state, shared, asked_us| {
+            let content = state.replay.now.files.get(&ino).ok_or(Errno::ENOENT)?;
+            let mut take = data.len();
+            if let Some(capacity) = state.ills.capacity {
+                let room = capacity.saturating_sub(state.used());
+                // A gap before the bytes takes room too.
+                let limit = (content.len() + room).saturating_sub(offset);
+                take = take.min(usize::try_from(limit).unwrap_or(usize::MAX));
+                if take == 0 && !data.is_empty() {
+                    state.seen.failures += 1;
+                    return Err(Errno::ENOSPC);
+                }
+            }
+            state.seen.writes += 1;
+            state.seen.bytes += take as u64;
+            shared.perform(state, asked_us, Op::Write { ino, offset, data: data[..take].into() });
+            if let Some(meta) = state.meta.get_mut(&ino) {
+                meta.mtime = SystemTime::now();
+            }
+            Ok(take as u32)
+        })
+    }
+
     fn fsync_file(&self, ino: Ino, is_folder: bool, datasync: bool, reply: ReplyEmpty) {
         let asked_us = self.0.now_us();
         let (covers, time, failure) = {
@@ -128,14 +163,11 @@ impl Fs {
                 }
                 return reply.error(failure.error.errno());
             }
-            if !state.ills.lying {
-                let op = if is_folder {
-                    Op::FsyncDir { ino, covers }
-                } else {
-                    Op::Fsync { ino, covers, datasync }
-                };
-                shared.perform(&mut state, asked_us, op);
-            }
+            // A lie is an fsync that covers nothing.
+            let covers = if state.ills.lying { 0 } else { covers };
+            let op =
+                if is_folder { Op::FsyncDir { ino, covers } } else { Op::Fsync { ino, covers, datasync } };
+            shared.perform(&mut state, asked_us, op);
             if !is_folder {
                 state.seen.fsyncs += 1;
                 let took_us = shared.now_us() - asked_us;
@@ -346,34 +378,18 @@ impl Filesystem for Fs {
         reply: ReplyWrite,
     ) {
         nearby::follow(request.pid());
-        let delay = self.0.lock().ills.write_delay;
-        if delay.is_some_and(|delay| !self.0.wait(delay)) {
-            return reply.error(Errno::EIO);
-        }
-        let written = self.change(Call::Write, |state, shared, asked_us| {
-            let content = state.replay.now.files.get(&ino.0).ok_or(Errno::ENOENT)?;
-            let mut take = data.len();
-            if let Some(capacity) = state.ills.capacity {
-                let inside = content.len().saturating_sub(offset).min(data.len() as u64);
-                let room = capacity.saturating_sub(state.used());
-                take = take.min((inside + room) as usize);
-                if take == 0 && !data.is_empty() {
-                    state.seen.failures += 1;
-                    return Err(Errno::ENOSPC);
-                }
+        let asked_us = self.0.now_us();
+        let Some(delay) = self.0.lock().ills.write_delay else {
+            return answer_write(self.store(asked_us, ino.0, offset, data), reply);
+        };
+        // A slow write must not keep one of the few threads that answer everything else.
+        let (shared, data) = (self.0.clone(), data.to_vec());
+        std::thread::spawn(move || {
+            if !shared.wait(delay) {
+                return reply.error(Errno::EIO);
             }
-            state.seen.writes += 1;
-            state.seen.bytes += take as u64;
-            shared.perform(state, asked_us, Op::Write { ino: ino.0, offset, data: data[..take].into() });
-            if let Some(meta) = state.meta.get_mut(&ino.0) {
-                meta.mtime = SystemTime::now();
-            }
-            Ok(take as u32)
+            answer_write(Fs(shared).store(asked_us, ino.0, offset, &data), reply);
         });
-        match written {
-            Ok(size) => reply.written(size),
-            Err(refusal) => reply.error(refusal),
-        }
     }
 
     fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -438,6 +454,7 @@ impl Filesystem for Fs {
     fn link(&self, _request: &Request, ino: INodeNo, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let made = place(parent, name).and_then(|at| {
             self.change(Call::Create, |state, shared, asked_us| {
+                state.room_for_entry()?;
                 shared.perform(state, asked_us, Op::Link { at, ino: ino.0 });
                 Self::attributes(state, ino.0).ok_or(Errno::EIO)
             })
@@ -527,6 +544,13 @@ impl Filesystem for Fs {
 fn answer(done: Result<(), Refusal>, reply: ReplyEmpty) {
     match done {
         Ok(()) => reply.ok(),
+        Err(refusal) => reply.error(refusal),
+    }
+}
+
+fn answer_write(done: Result<u32, Refusal>, reply: ReplyWrite) {
+    match done {
+        Ok(size) => reply.written(size),
         Err(refusal) => reply.error(refusal),
     }
 }

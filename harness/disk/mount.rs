@@ -11,11 +11,12 @@ use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::content::Content;
+use super::file::FileState;
 use super::fuse::Fs;
 use super::ills::Ills;
 use super::model::Model;
 use super::op::{Ino, Op, Rec};
-use super::replay::{FileState, Replay};
+use super::replay::Replay;
 use super::state::{Cut, Seen, Shared, Trap};
 use super::tree::Tree;
 
@@ -36,6 +37,18 @@ pub enum DiskError {
         reason: String,
         /// What the user can do.
         remedy: String,
+    },
+    /// A cut has less to choose from than was asked for.
+    #[error(
+        "a cut at this moment has {count} variants under {model}, numbered from 0, and no variant {variant}"
+    )]
+    NoVariant {
+        /// The model.
+        model: &'static str,
+        /// Which one was asked for.
+        variant: u32,
+        /// How many there are.
+        count: u32,
     },
     /// Something failed.
     #[error("failed to {action}: {cause}")]
@@ -177,9 +190,14 @@ impl Disk {
         self.shared.lock().replay.clone()
     }
 
-    /// What a power cut leaves under a model.
-    pub fn left_by(&self, model: Model, variant: u32) -> Tree {
-        model.tree(&self.shared.lock().replay, variant)
+    /// What a power cut leaves under a model; an error where the moment has no such variant.
+    pub fn left_by(&self, model: Model, variant: u32) -> Result<Tree, DiskError> {
+        let replay = &self.shared.lock().replay;
+        model.tree(replay, variant).ok_or_else(|| DiskError::NoVariant {
+            model: model.as_str(),
+            variant,
+            count: model.variants(replay),
+        })
     }
 
     /// How many operations it has seen.

@@ -6,9 +6,9 @@
 //! says. Bytes become durable with the fsync of their file in both.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::content::Content;
+pub use super::file::{Change, FileState};
 use super::op::{Ino, Op, Place, Rec};
 use super::tree::{self, Folders, Tree};
 
@@ -21,9 +21,21 @@ pub struct NameChange {
     pub entries: Vec<(Place, Option<Ino>)>,
     /// A folder that it made.
     pub folder: Option<Ino>,
+    /// What lost a name by it.
+    pub gone: Option<Ino>,
 }
 
 impl NameChange {
+    /// Whether it gives a name to a file or folder.
+    fn names(&self, ino: Ino) -> bool {
+        self.entries.iter().any(|(_, entry)| *entry == Some(ino))
+    }
+
+    /// Whether it is about a file or folder: a name of it, or the entries in it.
+    fn concerns(&self, ino: Ino) -> bool {
+        self.gone == Some(ino) || self.names(ino) || self.entries.iter().any(|(at, _)| at.0 == ino)
+    }
+
     /// Makes it.
     pub fn apply(&self, folders: &mut Folders) {
         for (at, ino) in &self.entries {
@@ -35,32 +47,13 @@ impl NameChange {
     }
 }
 
-/// A change of bytes or length that is not durable yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// Bytes at an offset.
-    Write(u64, Arc<[u8]>),
-    /// A length.
-    Truncate(u64),
-}
-
-impl Change {
-    /// Makes it.
-    pub fn apply(&self, content: &mut Content) {
-        match self {
-            Self::Write(offset, data) => content.write(*offset, data),
-            Self::Truncate(len) => content.truncate(*len),
-        }
-    }
-}
-
-/// What is durable of a file, and what is not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FileState {
-    /// As of its last fsync.
-    pub synced: Content,
-    /// Since then, in order, with the number of the operation.
-    pub pending: Vec<(usize, Change)>,
+/// A rule by which names become durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// In order, all up to a commit.
+    Journal,
+    /// Each with its folder.
+    Folder,
 }
 
 /// A log, played up to one moment.
@@ -87,10 +80,7 @@ pub struct Replay {
 impl Replay {
     /// Begins with a tree all of which is durable.
     pub fn from_durable(tree: Tree) -> Self {
-        let files = tree.files.iter().map(|(&ino, content)| {
-            let synced = content.clone();
-            (ino, FileState { synced, pending: Vec::new() })
-        });
+        let files = tree.files.iter().map(|(&ino, content)| (ino, FileState::durable(content.clone())));
         Self {
             files: files.collect(),
             committed: tree.folders.clone(),
@@ -104,19 +94,19 @@ impl Replay {
     pub fn play(&mut self, op: &Op) {
         let index = self.played;
         self.played += 1;
+        if op.changes_names() {
+            self.change_names(index, op);
+        }
+        self.now.apply(op);
         match op {
             Op::Write { ino, offset, data } => {
-                let change = Change::Write(*offset, data.clone());
-                self.files.entry(*ino).or_default().pending.push((index, change));
+                self.change_content(index, *ino, Change::Write(*offset, data.clone()));
             }
-            Op::Truncate { ino, len } => {
-                self.files.entry(*ino).or_default().pending.push((index, Change::Truncate(*len)));
-            }
+            Op::Truncate { ino, len } => self.change_content(index, *ino, Change::Truncate(*len)),
             Op::Fsync { ino, covers, datasync } => self.fsync(*ino, *covers, *datasync),
             Op::FsyncFailed { ino, covers, clean } => {
                 if *clean && let Some(file) = self.files.get_mut(ino) {
-                    // What was set by truncation is not in pages.
-                    file.pending.retain(|(at, change)| at >= covers || matches!(change, Change::Truncate(_)));
+                    file.fail(*covers);
                 }
             }
             Op::FsyncDir { ino, covers } => self.fsync_folder(*ino, *covers),
@@ -124,23 +114,12 @@ impl Replay {
             Op::SyncAll => self.sync_all(),
             _ => {}
         }
-        if op.changes_names() {
-            let entries = tree::entries(&self.now.folders, op);
-            let folder = if let Op::Mkdir { ino, .. } = op { Some(*ino) } else { None };
-            if let Op::Create { ino, .. } = op {
-                self.files.entry(*ino).or_default();
-            }
-            let change = NameChange { index, entries, folder };
-            self.uncommitted.push(change.clone());
-            self.unsynced_names.push(change);
-        }
-        self.now.apply(op);
     }
 
     /// Puts another content in a file's place, all of it durable.
     pub fn replace(&mut self, ino: Ino, content: Content) {
         self.now.files.insert(ino, content.clone());
-        self.files.insert(ino, FileState { synced: content, pending: Vec::new() });
+        self.files.insert(ino, FileState::durable(content));
     }
 
     /// Plays operations of a log.
@@ -173,29 +152,73 @@ impl Replay {
         Tree { folders, files }
     }
 
-    /// Files with changes that are not durable.
-    pub fn unsynced_files(&self) -> impl Iterator<Item = (Ino, &FileState)> {
-        self.files.iter().filter(|(_, file)| !file.pending.is_empty()).map(|(&ino, file)| (ino, file))
+    /// Files with changes that are not durable, and a name under which a cut may leave them. One that has none any more
+    /// may be open or not: no cut brings it back.
+    pub fn unsynced_files(&self, names: Names) -> impl Iterator<Item = (Ino, &FileState)> {
+        let found = self.named(names);
+        let unsynced = self.files.iter().filter(|(_, file)| file.is_unsynced());
+        unsynced.filter(move |(ino, _)| found.contains(ino)).map(|(&ino, file)| (ino, file))
+    }
+
+    /// Numbers that stand at some place after some cut.
+    fn named(&self, names: Names) -> BTreeSet<Ino> {
+        let (folders, changes) = match names {
+            Names::Journal => (&self.committed, &self.uncommitted),
+            Names::Folder => (&self.by_folder, &self.unsynced_names),
+        };
+        let mut found: BTreeSet<_> = folders.values().flat_map(BTreeMap::values).copied().collect();
+        found.extend(changes.iter().flat_map(|change| &change.entries).filter_map(|(_, entry)| *entry));
+        found
+    }
+
+    fn change_names(&mut self, index: usize, op: &Op) {
+        let entries = tree::entries(&self.now.folders, op);
+        let folder = if let Op::Mkdir { ino, .. } = op { Some(*ino) } else { None };
+        let gone = match op {
+            Op::Unlink { at } | Op::Rmdir { at } | Op::Rename { to: at, .. } => self.now.entry(at.0, &at.1),
+            _ => None,
+        };
+        if let Op::Create { ino, .. } = op {
+            self.files.entry(*ino).or_default();
+        }
+        let change = NameChange { index, entries, folder, gone };
+        self.uncommitted.push(change.clone());
+        self.unsynced_names.push(change);
+    }
+
+    fn change_content(&mut self, index: usize, ino: Ino, change: Change) {
+        let Some(after) = self.now.files.get(&ino) else { return };
+        self.files.entry(ino).or_default().change(index, change, after);
     }
 
     fn fsync(&mut self, ino: Ino, covers: usize, datasync: bool) {
         let Some(file) = self.files.get_mut(&ino) else { return };
-        let late = file.pending.iter().position(|(index, _)| *index >= covers).unwrap_or(file.pending.len());
-        let mut grew = false;
-        for (_, change) in file.pending.drain(..late) {
-            let before = file.synced.len();
-            change.apply(&mut file.synced);
-            grew |= file.synced.len() != before;
-        }
+        let journaled = file.sync(covers);
         // A file that is new or has another length is in the journal; bytes that were written over are not. One that
         // has another name only is there for fsync, and on ext4 not for fdatasync (`i_sync_tid` and `i_datasync_tid`).
         let was_born = self.committed.values().any(|entries| entries.values().any(|entry| *entry == ino));
-        let is_new = self.uncommitted.iter().any(|change| {
-            let concerned = change.entries.iter().any(|(_, entry)| *entry == Some(ino));
-            change.index < covers && concerned && !(datasync && was_born)
-        });
-        if grew || is_new {
+        if let Some(index) = journaled.truncated {
+            self.commit(index + 1);
+        }
+        if journaled.blocks {
+            // They enter the journal with this fsync, and so after everything else that is in it.
             self.commit(covers);
+        } else if !datasync {
+            self.commit_last_of(ino, covers);
+        } else if !was_born {
+            let made = self.uncommitted.iter().find(|change| change.names(ino));
+            if let Some(index) = made.map(|change| change.index).filter(|index| *index < covers) {
+                self.commit(index + 1);
+            }
+        }
+    }
+
+    /// Forces the journal up to the last change of names that is about a file or folder; what came later may be in a
+    /// transaction of its own.
+    fn commit_last_of(&mut self, ino: Ino, covers: usize) {
+        let early = self.uncommitted.iter().rev().skip_while(|change| change.index >= covers);
+        if let Some(last) = early.map(|change| (change.index, change.concerns(ino))).find(|(_, own)| *own) {
+            self.commit(last.0 + 1);
         }
     }
 
@@ -216,14 +239,7 @@ impl Replay {
             }
             !change.entries.is_empty()
         });
-        // The fsync of a folder in which nothing has changed has nothing to commit.
-        let changed = self.uncommitted.iter().any(|change| {
-            let concerned = change.entries.iter().any(|(at, entry)| at.0 == ino || *entry == Some(ino));
-            change.index < covers && concerned
-        });
-        if changed {
-            self.commit(covers);
-        }
+        self.commit_last_of(ino, covers);
     }
 
     fn commit(&mut self, covers: usize) {
@@ -241,9 +257,7 @@ impl Replay {
 
     fn sync_all(&mut self) {
         for file in self.files.values_mut() {
-            for (_, change) in file.pending.drain(..) {
-                change.apply(&mut file.synced);
-            }
+            file.sync(usize::MAX);
         }
         for change in self.unsynced_names.drain(..) {
             change.apply(&mut self.by_folder);
@@ -255,12 +269,8 @@ impl Replay {
     /// Lets go of files that no crash can bring back.
     fn forget(&mut self) {
         let mut found: BTreeSet<Ino> = self.now.files.keys().copied().collect();
-        for folders in [&self.committed, &self.by_folder] {
-            found.extend(folders.values().flat_map(BTreeMap::values));
-        }
-        for change in self.uncommitted.iter().chain(&self.unsynced_names) {
-            found.extend(change.entries.iter().filter_map(|(_, entry)| *entry));
-        }
+        found.extend(self.named(Names::Journal));
+        found.extend(self.named(Names::Folder));
         self.files.retain(|ino, _| found.contains(ino));
     }
 }

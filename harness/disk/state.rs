@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use fuser::Errno;
+
 use super::content::Content;
+use super::file::Change;
 use super::ills::Ills;
 use super::op::{Children, Ino, Op, Rec};
 use super::replay::Replay;
@@ -168,6 +171,16 @@ impl State {
         self.replay.now.files.values().map(Content::len).sum()
     }
 
+    /// Refuses a new file or folder on a disk that is full to the last byte, as XFS does. A rename gets through on each
+    /// file system.
+    pub fn room_for_entry(&mut self) -> Result<(), Errno> {
+        if self.ills.capacity.is_some_and(|capacity| self.used() >= capacity) {
+            self.seen.failures += 1;
+            return Err(Errno::ENOSPC);
+        }
+        Ok(())
+    }
+
     /// Lets go of a file that has no name and is open nowhere.
     pub fn drop_if_gone(&mut self, ino: Ino) {
         let is_open = self.opens.get(&ino).is_some_and(|count| *count > 0);
@@ -182,9 +195,9 @@ impl State {
     /// Bytes of a file that no fsync covers.
     pub fn dirty(&self, ino: Ino) -> u64 {
         let Some(file) = self.replay.files.get(&ino) else { return 0 };
-        let bytes = |change: &super::replay::Change| match change {
-            super::replay::Change::Write(_, data) => data.len() as u64,
-            super::replay::Change::Truncate(_) => 0,
+        let bytes = |change: &Change| match change {
+            Change::Write(_, data) => data.len() as u64,
+            Change::Truncate(_) => 0,
         };
         file.pending.iter().map(|(_, change)| bytes(change)).sum()
     }

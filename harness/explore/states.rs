@@ -98,8 +98,9 @@ impl Trace {
         replay.play_all(&self.log[..self.from.min(self.log.len())]);
         for cut in self.from..=self.log.len() {
             for &model in models {
-                for variant in 0..model.variants(&replay) {
-                    let tree = model.tree(&replay, variant);
+                let variants = model.variants_of(&replay);
+                for variant in 0..variants.count() {
+                    let Some(tree) = variants.tree(variant) else { break };
                     all.cuts += 1;
                     let at = *by_digest.entry(tree.digest()).or_insert_with(|| {
                         all.states.push(State { tree, moments: Vec::new() });
@@ -115,12 +116,12 @@ impl Trace {
         all
     }
 
-    /// Rebuilds one state, byte for byte; `None` when the trace has no such cut.
+    /// Rebuilds one state, byte for byte; `None` when the trace has no such cut, or the cut no such variant.
     pub fn rebuild(&self, token: Token) -> Option<Tree> {
         let log = self.log.get(..token.cut)?;
         let mut replay = Replay::from_durable(self.base.clone());
         replay.play_all(log);
-        Some(token.model.tree(&replay, token.variant))
+        token.model.tree(&replay, token.variant)
     }
 
     /// From when to when a cut comes after just so many operations, in microseconds since the trial began; the end is

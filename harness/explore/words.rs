@@ -18,6 +18,8 @@ pub fn of(op: &Op, names: &BTreeMap<Ino, String>) -> String {
             format!("{word} {} bytes at {offset} of {}", data.len(), name(ino))
         }
         Op::Truncate { ino, len } => format!("{word} {} to {len} bytes", name(ino)),
+        // What a disk that lies makes of it.
+        Op::Fsync { ino, covers: 0, .. } => format!("{word} {}, which covers nothing", name(ino)),
         Op::Fsync { ino, .. } | Op::FsyncFailed { ino, .. } => format!("{word} {}", name(ino)),
         Op::FsyncDir { ino, .. } => format!("{word} {}", names.get(ino).map_or(".", String::as_str)),
         Op::Commit | Op::SyncAll => word.into(),

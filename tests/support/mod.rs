@@ -3,5 +3,6 @@
 
 pub mod checkout;
 pub mod dockerd;
+pub mod durability;
 pub mod files;
 pub mod liar;

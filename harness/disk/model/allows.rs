@@ -2,8 +2,9 @@
 //! tries. Pure.
 
 use crate::disk::content::Content;
+use crate::disk::file::{Change, FileState};
 use crate::disk::op::{Ino, ROOT};
-use crate::disk::replay::{Change, FileState, Replay};
+use crate::disk::replay::Replay;
 use crate::disk::tree::{Folders, Tree};
 
 /// What a disk writes as one.
@@ -68,40 +69,65 @@ fn places(folders: &Folders) -> Vec<Place> {
     places
 }
 
+/// What a file was at the moments since its last fsync.
+#[derive(Default)]
+struct Past {
+    versions: Vec<Content>,
+    lengths: Vec<u64>,
+    growth: Vec<std::ops::Range<u64>>,
+}
+
+impl Past {
+    /// Makes changes to what was durable, one after the other.
+    fn note(&mut self, synced: &Content, changes: &[(usize, Change)], committed_to: usize) {
+        let mut versions = vec![synced.clone()];
+        let mut lengths = vec![synced.len()];
+        let mut growth = Vec::new();
+        for (index, change) in changes {
+            let mut next = versions.last().cloned().unwrap_or_default();
+            let before = next.len();
+            change.apply(&mut next);
+            match change {
+                // A truncation is in the journal: once that is committed, nothing behind the end comes back.
+                Change::Truncate(len) if *index < committed_to => {
+                    for version in versions.iter_mut().filter(|version| version.len() > *len) {
+                        version.truncate(*len);
+                    }
+                    lengths.clear();
+                    growth.clear();
+                    // It stands even when no byte that was written before it does.
+                    let mut alone = synced.clone();
+                    alone.truncate(*len);
+                    versions.push(alone);
+                }
+                Change::Truncate(_) => {}
+                Change::Write(..) => growth.push(before..next.len()),
+            }
+            lengths.push(next.len());
+            versions.push(next);
+        }
+        self.versions.append(&mut versions);
+        self.lengths.append(&mut lengths);
+        self.growth.append(&mut growth);
+    }
+}
+
 /// What of a file no moment explains.
 fn wrong_in(file: &FileState, committed_to: usize, found: &Content) -> Option<String> {
-    let mut versions = vec![file.synced.clone()];
-    let mut lengths = vec![file.synced.len()];
-    let mut growth = Vec::new();
-    for (index, change) in &file.pending {
-        let mut next = versions.last().cloned().unwrap_or_default();
-        let before = next.len();
-        change.apply(&mut next);
-        match change {
-            // A truncation is in the journal: once that is committed, nothing behind the end comes back.
-            Change::Truncate(len) if *index < committed_to => {
-                for version in versions.iter_mut().filter(|version| version.len() > *len) {
-                    version.truncate(*len);
-                }
-                lengths.clear();
-                growth.clear();
-                // It stands even when no byte that was written before it does.
-                let mut alone = file.synced.clone();
-                alone.truncate(*len);
-                versions.push(alone);
-            }
-            Change::Truncate(_) => {}
-            Change::Write(..) => growth.push(before..next.len()),
-        }
-        lengths.push(next.len());
-        versions.push(next);
+    let mut past = Past::default();
+    past.note(&file.synced, &file.pending, committed_to);
+    if !file.failed.is_empty() {
+        // What could not be written back may have got through all the same.
+        past.note(&file.synced, &file.possible(), committed_to);
     }
+    let Past { versions, lengths, growth } = past;
     let len = found.len();
     let between = len.is_multiple_of(SECTOR) && growth.iter().any(|range| range.contains(&len));
     if !lengths.contains(&len) && !between {
         return Some(format!("its length is {len}, and was {lengths:?}"));
     }
-    let synced = versions[0].len();
+    // What has always been inside of the file is never a hole.
+    let least = versions.iter().map(Content::len).min().unwrap_or(0);
     let unexplained = (0..len).step_by(SECTOR as usize).find(|&start| {
         let bytes = found.read(start, SECTOR as usize);
         let held = versions.iter().filter(|version| version.len() > start).any(|version| {
@@ -109,7 +135,8 @@ fn wrong_in(file: &FileState, committed_to: usize, found: &Content) -> Option<St
             held.resize(bytes.len(), 0);
             held == bytes
         });
-        let padding = start + SECTOR > synced && bytes.iter().all(|byte| *byte == 0);
+        // The sector in which the synced bytes end has zeros behind them in the version that was synced.
+        let padding = start >= least && bytes.iter().all(|byte| *byte == 0);
         !held && !padding
     })?;
     let version = versions.iter().rev().map(|version| {
@@ -147,10 +174,10 @@ mod tests {
         replay.play(&Op::Rename { from: (ROOT, "b".into()), to: (ROOT, "c".into()) });
         for model in [Model::Journal, Model::FsyncOnly, Model::ProcessKill] {
             for variant in 0..model.variants(&replay) {
-                allows(&replay, &model.tree(&replay, variant)).unwrap();
+                allows(&replay, &model.tree(&replay, variant).unwrap()).unwrap();
             }
         }
-        let whole = Model::ProcessKill.tree(&replay, 0);
+        let whole = Model::ProcessKill.tree(&replay, 0).unwrap();
         let changed = |change: &dyn Fn(&mut Tree)| {
             let mut tree = whole.clone();
             change(&mut tree);
@@ -164,10 +191,37 @@ mod tests {
             tree.folders.get_mut(&ROOT).unwrap().remove("a");
         });
         assert!(gone.contains("no point of the journal"), "{gone}");
+        // Nor is the sector in which the synced bytes end: 9,000 lies in that from 8,704 on.
+        let hollow = changed(&|tree| tree.files.get_mut(&2).unwrap().write(8_704, &[0; 512]));
+        assert!(hollow.contains("at 8704"), "{hollow}");
         // A rename without the file that it moved: the order of names is not kept.
         let both = changed(&|tree| {
             tree.folders.get_mut(&ROOT).unwrap().insert("b".into(), 3);
         });
         assert!(both.contains("no point of the journal"), "{both}");
+    }
+
+    #[test]
+    fn a_short_file_that_was_synced_is_never_zeros_and_one_that_grew_may_end_in_them() {
+        let mut replay = Replay::from_durable(Tree::default());
+        create(&mut replay, "a", 2);
+        write(&mut replay, 2, 0, &[1; 300]);
+        let covers = replay.played;
+        replay.play(&Op::Fsync { ino: 2, covers, datasync: false });
+        let with = |replay: &Replay, bytes: &[u8]| {
+            let mut tree = Model::ProcessKill.tree(replay, 0).unwrap();
+            tree.files.insert(2, bytes.into());
+            allows(replay, &tree)
+        };
+        with(&replay, &[1; 300]).unwrap();
+        with(&replay, &[0; 300]).unwrap_err();
+        write(&mut replay, 2, 300, &[2; 700]);
+        with(&replay, &[&[1; 300][..], &[0; 700]].concat()).unwrap();
+        with(&replay, &[0; 1_000]).unwrap_err();
+        with(&replay, &[&[1; 299][..], &[0; 701]].concat()).unwrap_err();
+        // Cut to nothing and written anew: no byte of it has to be there.
+        replay.play(&Op::Truncate { ino: 2, len: 0 });
+        write(&mut replay, 2, 0, &[3; 1_000]);
+        with(&replay, &[0; 1_000]).unwrap();
     }
 }

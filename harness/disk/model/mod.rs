@@ -110,27 +110,87 @@ impl Model {
         }
     }
 
+    /// What a cut at the moment to which the log was played may leave.
+    pub fn variants_of(self, replay: &Replay) -> Variants<'_> {
+        let choices = match self {
+            Self::ProcessKill => Choices::Everything,
+            Self::FsyncOnly => Choices::Fsynced,
+            Self::Journal => Choices::Journal(journal::Choices::of(replay)),
+            Self::StrictPosix => Choices::StrictPosix(strict_posix::Choices::of(replay)),
+            Self::PosixRandom => Choices::PosixRandom(posix_random::Choices::of(replay)),
+            Self::RealExt4 | Self::RealXfs | Self::RealBtrfs => Choices::Real(real::Choices::of(replay)),
+        };
+        Variants { replay, choices }
+    }
+
     /// How many variants a moment has.
     pub fn variants(self, replay: &Replay) -> u32 {
+        self.variants_of(replay).count()
+    }
+
+    /// How many states the rules of the model allow at a moment, of which the variants are those that are tried;
+    /// `u64::MAX` stands for at least as many.
+    pub fn exist(self, replay: &Replay) -> u64 {
         match self {
             Self::ProcessKill | Self::FsyncOnly => 1,
-            Self::Journal => journal::variants(replay),
-            Self::StrictPosix => strict_posix::variants(replay),
-            Self::PosixRandom => posix_random::variants(replay),
-            Self::RealExt4 | Self::RealXfs | Self::RealBtrfs => real::variants(replay),
+            Self::Journal => journal::exist(replay),
+            Self::StrictPosix => strict_posix::exist(replay),
+            Self::PosixRandom => posix_random::exist(replay),
+            Self::RealExt4 | Self::RealXfs | Self::RealBtrfs => real::exist(replay),
         }
     }
 
-    /// What a cut at the moment to which the log was played leaves. A `variant` beyond the last one is taken for the
-    /// first.
-    pub fn tree(self, replay: &Replay, variant: u32) -> Tree {
-        match self {
-            Self::ProcessKill => process_kill::tree(replay),
-            Self::FsyncOnly => fsync_only::tree(replay),
-            Self::Journal => journal::tree(replay, variant),
-            Self::StrictPosix => strict_posix::tree(replay, variant),
-            Self::PosixRandom => posix_random::tree(replay, variant),
-            Self::RealExt4 | Self::RealXfs | Self::RealBtrfs => real::tree(replay, variant),
+    /// One variant of a moment; `None` where it has no such.
+    pub fn tree(self, replay: &Replay, variant: u32) -> Option<Tree> {
+        self.variants_of(replay).tree(variant)
+    }
+}
+
+/// What a cut at one moment may leave under one model, numbered from 0.
+pub struct Variants<'a> {
+    replay: &'a Replay,
+    choices: Choices,
+}
+
+enum Choices {
+    Everything,
+    Fsynced,
+    Journal(journal::Choices),
+    StrictPosix(strict_posix::Choices),
+    PosixRandom(posix_random::Choices),
+    Real(real::Choices),
+}
+
+impl Variants<'_> {
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        match &self.choices {
+            Choices::Everything | Choices::Fsynced => 1,
+            Choices::Journal(choices) => choices.len(),
+            Choices::StrictPosix(choices) => choices.len(),
+            Choices::PosixRandom(choices) => choices.len(),
+            Choices::Real(choices) => choices.len(),
         }
     }
+
+    /// One of them; `None` where there is no such.
+    pub fn tree(&self, variant: u32) -> Option<Tree> {
+        if variant >= self.count() {
+            return None;
+        }
+        let replay = self.replay;
+        Some(match &self.choices {
+            Choices::Everything => process_kill::tree(replay),
+            Choices::Fsynced => fsync_only::tree(replay),
+            Choices::Journal(choices) => choices.tree(replay, variant),
+            Choices::StrictPosix(choices) => choices.tree(replay, variant),
+            Choices::PosixRandom(choices) => choices.tree(replay, variant),
+            Choices::Real(choices) => choices.tree(replay, variant),
+        })
+    }
+}
+
+/// How many subsets so many things have, at most `u64::MAX`.
+fn subsets(things: usize) -> u64 {
+    u32::try_from(things).ok().and_then(|things| 1_u64.checked_shl(things)).unwrap_or(u64::MAX)
 }

@@ -1,50 +1,145 @@
-//! `posix-random`: any part of what POSIX does not promise. The first variants drop one unsynced write and keep all the
-//! others; the rest toss a coin for every entry and every page, and may tear the last page.
+//! `posix-random`: any part of what POSIX does not promise. Where there is little, each entry and each page is in its old
+//! or its new state in every combination. Else the first variants drop one unsynced write and keep all the others; the
+//! rest toss a coin for every entry and every page, and may tear the last page.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::disk::content::{Content, PAGE};
-use crate::disk::op::Ino;
-use crate::disk::replay::{Change, FileState, Replay};
-use crate::disk::tree::{self, Tree};
+use crate::disk::file::{Change, FileState};
+use crate::disk::op::{Ino, Place};
+use crate::disk::replay::{Names, Replay};
+use crate::disk::tree::{self, Folders, Tree};
 
-/// At most so many unsynced writes are dropped one by one, the newest.
-const DROPS: usize = 8;
+/// Of at most so many entries and pages every subset is tried.
+const FEW: usize = 6;
+/// Else at most so many unsynced writes are dropped one by one, the newest.
+const DROPS: usize = 16;
 /// Tosses for each moment.
-const TOSSES: u32 = 4;
+const TOSSES: u32 = 8;
 /// What a disk writes as one.
 const SECTOR: usize = 512;
 
-pub(super) fn variants(replay: &Replay) -> u32 {
-    let unsynced = replay.unsynced_files().next().is_some() || !replay.unsynced_names.is_empty();
-    if unsynced { drops(replay).len() as u32 + TOSSES } else { 1 }
+/// The variants of a moment.
+pub(super) enum Choices {
+    /// Every subset of the entries and these pages.
+    Every { entries: usize, pages: Vec<(Ino, u64)> },
+    /// Numbers of the writes that are dropped one by one, and then tosses.
+    Some(Vec<usize>),
 }
 
-pub(super) fn tree(replay: &Replay, variant: u32) -> Tree {
-    match drops(replay).get(variant as usize) {
-        Some(&index) => drop_one(replay, index),
-        None => toss(replay, variant),
+/// Every entry in its old or new state, and every page as it was at any moment since the last fsync of its file.
+pub(super) fn exist(replay: &Replay) -> u64 {
+    let mut states = super::subsets(entries(replay).count());
+    for (_, file) in replay.unsynced_files(Names::Folder) {
+        let mut versions: BTreeMap<u64, u64> = BTreeMap::new();
+        for (_, change) in file.possible().iter() {
+            for page in change.pages() {
+                *versions.entry(page).or_insert(1) += 1;
+            }
+        }
+        states = versions.values().fold(states, |states, count| states.saturating_mul(*count));
+        if states == u64::MAX {
+            break;
+        }
     }
+    states
+}
+
+impl Choices {
+    pub(super) fn of(replay: &Replay) -> Self {
+        let entries = entries(replay).count();
+        let mut pages = BTreeSet::new();
+        for (ino, file) in replay.unsynced_files(Names::Folder) {
+            for (_, change) in file.possible().iter() {
+                pages.extend(change.pages().map(|page| (ino, page)));
+                if entries + pages.len() > FEW {
+                    return Self::Some(drops(replay));
+                }
+            }
+        }
+        // A truncation to a page's boundary is in no page, and still not durable.
+        let all_in_pages =
+            replay.unsynced_files(Names::Folder).all(|(ino, _)| pages.iter().any(|(other, _)| *other == ino));
+        if entries + pages.len() > FEW || !all_in_pages {
+            return Self::Some(drops(replay));
+        }
+        Self::Every { entries, pages: pages.into_iter().collect() }
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        match self {
+            Self::Every { entries, pages } => 1 << (entries + pages.len()),
+            Self::Some(drops) => drops.len() as u32 + TOSSES,
+        }
+    }
+
+    /// `variant` is less than their number.
+    pub(super) fn tree(&self, replay: &Replay, variant: u32) -> Tree {
+        match self {
+            Self::Every { entries, pages } => {
+                let is_new = |number: usize| variant >> number & 1 == 1;
+                let folders = some_entries(replay, is_new);
+                let fresh: BTreeSet<_> = pages
+                    .iter()
+                    .enumerate()
+                    .filter(|(number, _)| is_new(entries + number))
+                    .map(|(_, page)| *page)
+                    .collect();
+                replay.tree(folders, |ino| {
+                    let Some(file) = replay.files.get(&ino) else { return Content::default() };
+                    if !fresh.iter().any(|(other, _)| *other == ino) {
+                        return file.synced.clone();
+                    }
+                    mixed(file, &latest(file), |page| fresh.contains(&(ino, page)))
+                })
+            }
+            Self::Some(drops) => match drops.get(variant as usize) {
+                Some(&index) => drop_one(replay, index),
+                None => toss(replay, variant),
+            },
+        }
+    }
+}
+
+/// Every entry whose folder was not synced since it changed.
+fn entries(replay: &Replay) -> impl Iterator<Item = &(Place, Option<Ino>)> {
+    replay.unsynced_names.iter().flat_map(|change| &change.entries)
+}
+
+/// What is durable, with those of the other entries that are chosen by their number.
+fn some_entries(replay: &Replay, mut is_new: impl FnMut(usize) -> bool) -> Folders {
+    let mut folders = replay.by_folder.clone();
+    for folder in replay.unsynced_names.iter().filter_map(|change| change.folder) {
+        folders.entry(folder).or_default();
+    }
+    for (number, (at, entry)) in entries(replay).enumerate() {
+        if is_new(number) {
+            tree::set(&mut folders, at, *entry);
+        }
+    }
+    folders
 }
 
 /// Numbers of the writes that are dropped one by one.
 fn drops(replay: &Replay) -> Vec<usize> {
-    let mut writes: Vec<_> = replay
-        .unsynced_files()
-        .flat_map(|(_, file)| &file.pending)
-        .filter(|(_, change)| matches!(change, Change::Write(..)))
-        .map(|(index, _)| *index)
-        .collect();
-    writes.sort_unstable();
-    writes.split_off(writes.len().saturating_sub(DROPS))
+    let mut writes = BTreeSet::new();
+    for (_, file) in replay.unsynced_files(Names::Folder) {
+        let changes = file.possible();
+        let newest = changes.iter().rev().filter(|(_, change)| matches!(change, Change::Write(..)));
+        writes.extend(newest.map(|(index, _)| *index).take(DROPS));
+    }
+    let excess = writes.len().saturating_sub(DROPS);
+    writes.into_iter().skip(excess).collect()
 }
 
 fn drop_one(replay: &Replay, dropped: usize) -> Tree {
     replay.tree(replay.now.folders.clone(), |ino| {
         let Some(file) = replay.files.get(&ino) else { return Content::default() };
         let mut content = file.synced.clone();
-        for (index, change) in &file.pending {
+        for (index, change) in file.possible().iter() {
             match change {
                 // The length is kept: what was not written reads as zeros.
                 Change::Write(offset, data) if *index == dropped => {
@@ -60,50 +155,53 @@ fn drop_one(replay: &Replay, dropped: usize) -> Tree {
 
 fn toss(replay: &Replay, variant: u32) -> Tree {
     let mut coin = ChaCha8Rng::seed_from_u64(u64::from(variant) << 32 | replay.played as u64);
-    let mut folders = replay.by_folder.clone();
-    for change in &replay.unsynced_names {
-        for (at, entry) in &change.entries {
-            if coin.next_u32().is_multiple_of(2) {
-                tree::set(&mut folders, at, *entry);
-            }
-        }
-        if let Some(folder) = change.folder {
-            folders.entry(folder).or_default();
-        }
-    }
-    let files: Vec<Ino> = replay.files.keys().copied().collect();
-    let mut contents: std::collections::BTreeMap<_, _> =
-        files.into_iter().map(|ino| (ino, some_pages(&replay.files[&ino], &mut coin))).collect();
-    replay.tree(folders, |ino| contents.remove(&ino).unwrap_or_default())
+    let folders = some_entries(replay, |_| coin.next_u32().is_multiple_of(2));
+    // Files that were tossed for whether they have a name or not: the same coins for the same number.
+    let files: Vec<_> = replay.unsynced_files(Names::Folder).collect();
+    let mut contents: BTreeMap<_, _> =
+        files.into_iter().map(|(ino, file)| (ino, some_pages(file, &mut coin))).collect();
+    replay.tree(folders, |ino| {
+        let synced = || replay.files.get(&ino).map(|file| file.synced.clone()).unwrap_or_default();
+        contents.remove(&ino).unwrap_or_else(synced)
+    })
+}
+
+fn latest(file: &FileState) -> Content {
+    let mut content = file.synced.clone();
+    file.possible().iter().for_each(|(_, change)| change.apply(&mut content));
+    content
 }
 
 /// The file as of some moment since its fsync, each page that was written since in its old or its new state.
 fn some_pages(file: &FileState, coin: &mut ChaCha8Rng) -> Content {
-    if file.pending.is_empty() {
-        return file.synced.clone();
-    }
-    let upto = coin.next_u32() as usize % (file.pending.len() + 1);
+    let possible = file.possible();
+    let upto = coin.next_u32() as usize % (possible.len() + 1);
     let mut new = file.synced.clone();
-    for (_, change) in &file.pending[..upto] {
+    for (_, change) in &possible[..upto] {
         change.apply(&mut new);
     }
-    let mut mixed = Content::default();
-    mixed.truncate(new.len());
-    let last = (new.len() as usize).div_ceil(PAGE).saturating_sub(1);
-    for page in 0..=last {
-        let offset = (page * PAGE) as u64;
-        let (old_bytes, new_bytes) = (file.synced.read(offset, PAGE), new.read(offset, PAGE));
-        let fresh = coin.next_u32().is_multiple_of(2);
-        if old_bytes == new_bytes || !fresh {
-            let kept = old_bytes.len().min(new_bytes.len());
-            mixed.write(offset, &old_bytes[..kept]);
-        } else if page == last && coin.next_u32().is_multiple_of(4) {
-            let sectors = new_bytes.len().div_ceil(SECTOR);
-            let torn = (coin.next_u32() as usize % (sectors + 1)) * SECTOR;
-            mixed.write(offset, &old_bytes[..old_bytes.len().min(new_bytes.len())]);
-            mixed.write(offset, &new_bytes[..torn.min(new_bytes.len())]);
-        } else {
-            mixed.write(offset, &new_bytes);
+    let mut content = mixed(file, &new, |_| coin.next_u32().is_multiple_of(2));
+    if coin.next_u32().is_multiple_of(4) {
+        let last = (new.len() as usize).div_ceil(PAGE).saturating_sub(1);
+        let offset = (last * PAGE) as u64;
+        let bytes = new.read(offset, PAGE);
+        let sectors = bytes.len().div_ceil(SECTOR);
+        let torn = (coin.next_u32() as usize % (sectors + 1)) * SECTOR;
+        content.write(offset, &bytes[..torn.min(bytes.len())]);
+    }
+    content
+}
+
+/// The length of one state of a file, and each of its pages as it is there or as it was durable.
+fn mixed(file: &FileState, new: &Content, mut is_new: impl FnMut(u64) -> bool) -> Content {
+    let mut mixed = new.clone();
+    for page in 0..new.len().div_ceil(PAGE as u64) {
+        let offset = page * PAGE as u64;
+        let new_bytes = new.read(offset, PAGE);
+        let mut old_bytes = file.synced.read(offset, new_bytes.len());
+        old_bytes.resize(new_bytes.len(), 0);
+        if old_bytes != new_bytes && !is_new(page) {
+            mixed.write(offset, &old_bytes);
         }
     }
     mixed

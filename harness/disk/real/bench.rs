@@ -6,9 +6,9 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::super::content::Content;
+use super::super::file::FileState;
 use super::super::mount::{Disk, DiskError};
 use super::super::op::{Ino, ROOT};
-use super::super::replay::FileState;
 use super::super::tree::Tree;
 use super::device::Device;
 use super::{DATA, Volume, failed};

@@ -75,7 +75,7 @@ impl Iterator for States<'_> {
         self.next += 1;
         let index = self.replay.played;
         let at_us = self.log[..index].last().map_or(0, |rec| rec.done_us);
-        let image = image_of(self.model.tree(&self.replay, variant))?;
+        let image = image_of(self.model.tree(&self.replay, variant)?)?;
         Some(State { index, at_us, variant, image })
     }
 }

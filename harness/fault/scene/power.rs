@@ -19,6 +19,8 @@ impl From<DiskError> for Trouble {
     fn from(error: DiskError) -> Self {
         match error {
             DiskError::Unsupported { reason, remedy } => Self::Unsupported { reason, remedy },
+            // How many there are depends on what the server had not synced just then.
+            few @ DiskError::NoVariant { .. } => Self::NoPressure(few.to_string()),
             failed @ DiskError::Failed { .. } => Self::Lab(failed.to_string()),
         }
     }
