@@ -1,6 +1,7 @@
 // State lives in the address, so that a view can be sent to somebody.
-const DEFAULTS = { q: "", verdict: "", suite: "", server: "", persistence: "", workload: "", fault: "", anomaly: "", shape: "", finding: "", sort: "-lost", group: "", cols: "", trial: "" };
-const FILTERS = ["q", "verdict", "suite", "server", "persistence", "workload", "fault", "anomaly", "shape", "finding"];
+const DEFAULTS = { q: "", verdict: "", suite: "", server: "", persistence: "", workload: "", class: "", fault: "", storage: "", engine: "", seed: "", anomaly: "", shape: "", finding: "", sort: "worst", group: "", cols: "", trial: "" };
+const FILTERS = ["q", "verdict", "suite", "server", "persistence", "workload", "class", "fault", "storage", "engine", "seed", "anomaly", "shape", "finding"];
+const NO_FILTER = Object.fromEntries(FILTERS.map((key) => [key, ""]));
 const state = { ...DEFAULTS };
 const readAddress = () => {
   const params = new URLSearchParams(location.hash.slice(1));

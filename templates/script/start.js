@@ -16,6 +16,7 @@ startSheet();
 startKeys();
 fromAddress();
 startMap();
+readMap();
 startPolicies();
 startLanes();
 let settled;

@@ -6,12 +6,15 @@ const linkTo = (address) => (/^https?:\/\//i.test(address) ? el("a", { href: add
 const SOURCES = { docs: "the documentation of Redis and Valkey", source: "the server's source", run: "seen in runs", principle: "nobody wrote it down, everybody counts on it", "matrix.toml": "your matrix.toml" };
 const sourceText = (source) => source.split("; ").map((one) => SOURCES[one] ?? one).join("; ");
 
+// Why all may be fewer than were acknowledged.
+const unseen = (epoch) => (epoch.shape === "all" && epoch.lost < epoch.acknowledged ? ` The other ${count(epoch.acknowledged - epoch.lost)} were overwritten, deleted or had expired: nothing is left of them that could be missed.` : "");
+
 const lifeOf = (epoch, number, verdict) => {
   const pressure = epoch.pressure;
   const lost = epoch.lost + epoch.lost_baseline;
   return section(`Life ${number + 1}: ${epoch.death}`, el("p", {}, chip(verdict === "known" && epoch.verdict === "broken" ? "known" : epoch.verdict), " ", epoch.message),
     orderStrip(epoch),
-    epoch.ack_density.length ? el("p", { class: "hint" }, shapeGlyph(epoch.shape), ` The ${count(epoch.acknowledged)} acknowledged writes in their order, from the first to the last; red, from below, is gone. ${epoch.shape}: ${SHAPES[epoch.shape]}.`) : null,
+    epoch.ack_density.length ? el("p", { class: "hint" }, `The ${count(epoch.acknowledged)} acknowledged writes in their order, from the first to the last; red, from below, is gone. `, el("b", {}, epoch.shape), `: ${SHAPES[epoch.shape]}.${unseen(epoch)}`) : null,
     facts([
       ["Writes", `${count(epoch.acknowledged)} acknowledged, ${count(lost)} lost, ${count(epoch.in_doubt)} in doubt (${count(epoch.in_doubt_present)} of them are there), ${count(epoch.refused)} refused, ${count(epoch.expired)} expired`],
       ["Window", epoch.window_ms == null ? null : `the oldest lost write was acknowledged ${ms(epoch.window_ms)} before the fault`],
