@@ -2,7 +2,7 @@
 const colors = {};
 const readColors = () => {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ["bg", "card", "ink", "quiet", "line", "edge", "kept", "broken", "known", "weak", "grey", "accent", "tint-kept", "tint-allowed", "tint-broken", "tint-known", "tint-weak", "gone"]) colors[name] = style.getPropertyValue("--" + name).trim();
+  for (const name of ["bg", "card", "ink", "quiet", "line", "edge", "calm", "kept", "broken", "known", "weak", "grey", "accent", "tint-kept", "tint-allowed", "tint-broken", "tint-known", "tint-weak", "gone"]) colors[name] = style.getPropertyValue("--" + name).trim();
   for (const name of ["sans", "serif"]) colors[name] = style.getPropertyValue("--" + name);
 };
 const VERDICT_COLOR = { kept: "kept", broken: "broken", known: "known", inconclusive: "weak", errored: "weak", unsupported: "grey" };

@@ -21,6 +21,7 @@ const COLUMNS = [
   { key: "recovery_ms", title: "Recovery", width: 78, order: (i) => data.recovery_ms[i] ?? Infinity, cell: (i) => ms(data.recovery_ms[i]), text: (i) => data.recovery_ms[i] ?? "", number: true },
   { key: "p99_ms", title: "p99", width: 70, order: (i) => data.p99_ms[i] ?? -1, cell: (i) => ms(data.p99_ms[i]), text: (i) => data.p99_ms[i] ?? "", number: true, off: true },
   { key: "rate", title: "Per second", width: 82, order: (i) => data.rate[i] ?? -1, cell: (i) => (data.rate[i] == null ? "" : count(data.rate[i])), text: (i) => data.rate[i] ?? "", number: true, off: true },
+  { key: "offset_ms", title: "Began at", width: 78, order: (i) => data.offset_ms[i], cell: (i) => ms(data.offset_ms[i]), text: (i) => data.offset_ms[i], number: true, off: true },
   { key: "duration_ms", title: "Took", width: 72, order: (i) => data.duration_ms[i], cell: (i) => ms(data.duration_ms[i]), text: (i) => data.duration_ms[i], number: true },
   { key: "attempt", title: "Attempt", width: 66, order: (i) => data.attempt[i], text: (i) => data.attempt[i], number: true, off: true },
   { key: "promise", title: "Promise", width: 130, off: true },
@@ -34,7 +35,9 @@ const columnsShown = () => {
   if (state.cols) return COLUMNS.filter((column) => column.always || state.cols.split(".").includes(column.key));
   return narrow() ? COLUMNS.filter((column) => NARROW.includes(column.key)) : COLUMNS.filter((column) => !column.off);
 };
-const HEIGHT = 30;
+// A narrow row has two lines: what came of the trial, and which one it was.
+const twoLines = () => narrow() && !state.cols;
+const rowHeight = () => (twoLines() ? 50 : 30);
 const grid = $("grid"), gridBody = $("gbody"), gridSpace = $("gspace");
 let shown = [], gridLines = [], cursor = 0;
 const folded = new Set();
@@ -94,19 +97,20 @@ const groupLine = (group) => {
   return el("span", { role: "gridcell", class: "gtitle" }, folded.has(group.key) ? "▸ " : "▾ ", el("b", {}, group.key), ` ${count(group.members.length)} `, ...counts, el("span", { class: "quiet" }, lost ? `${plural(lost, "write")} lost, at worst ${percent(share)}` : "nothing lost"));
 };
 const gridHeight = () => gridBody.clientHeight - $("ghead").offsetHeight;
+const whichOne = (i) => el("span", { class: "which", role: "gridcell" }, [word("server", i), word("place", i), word("workload", i), "s" + data.seed[i]].join(" · "));
 const drawRows = () => {
-  const columns = columnsShown(), high = gridHeight();
-  const first = Math.max(0, Math.floor(gridBody.scrollTop / HEIGHT) - 4);
-  const last = Math.min(gridLines.length, first + Math.ceil(high / HEIGHT) + 8);
+  const columns = columnsShown(), high = gridHeight(), tall = rowHeight(), two = twoLines();
+  const first = Math.max(0, Math.floor(gridBody.scrollTop / tall) - 3);
+  const last = Math.min(gridLines.length, first + Math.ceil(high / tall) + 6);
   const rows = [];
   for (let at = first; at < last; at++) {
     const line = gridLines[at], isTrial = typeof line === "number";
-    const row = el("div", { class: "grow row" + (isTrial ? "" : " group") + (at === cursor ? " on" : ""), role: "row", id: "row-" + at, "aria-rowindex": at + 2, "aria-selected": at === cursor, title: isTrial ? names[line] : null, "data-at": at },
-      ...(isTrial ? columns.map((column) => el("span", { class: column.number ? "n" : "", role: "gridcell" }, (column.cell ?? column.text)(line))) : [groupLine(line)]));
-    row.style.top = at * HEIGHT + "px";
+    const row = el("div", { class: "grow row" + (isTrial ? "" : " group") + (at === cursor ? " on" : ""), role: "row", id: "row-" + at, "aria-rowindex": at + 2, "aria-selected": at === cursor, "aria-expanded": isTrial ? null : String(!folded.has(line.key)), title: isTrial ? names[line] : null, "data-at": at },
+      ...(isTrial ? columns.map((column) => el("span", { class: column.number ? "n" : "", role: "gridcell" }, (column.cell ?? column.text)(line))) : [groupLine(line)]), isTrial && two ? whichOne(line) : null);
+    row.style.top = at * tall + "px";
     rows.push(row);
   }
-  gridSpace.style.height = gridLines.length * HEIGHT + "px";
+  gridSpace.style.height = gridLines.length * tall + "px";
   gridSpace.replaceChildren(...rows);
   if (gridLines.length) grid.setAttribute("aria-activedescendant", "row-" + cursor);
   else gridSpace.append(el("p", { class: "quiet none" }, "No trial is like that."));
@@ -114,7 +118,8 @@ const drawRows = () => {
 const drawHead = () => {
   const columns = columnsShown(), active = state.sort.replace(/^-/, ""), down = state.sort.startsWith("-");
   const flexible = ["persistence", "fault", "message", "anomalies", "name"];
-  grid.style.setProperty("--columns", columns.map((column) => (flexible.includes(column.key) ? `minmax(${narrow() ? 80 : column.width}px,${column.width}fr)` : (narrow() && column.key !== "verdict" ? 74 : column.width) + "px")).join(" "));
+  grid.style.setProperty("--columns", columns.map((column) => (flexible.includes(column.key) ? `minmax(${narrow() ? 80 : column.width}px,${column.width}fr)` : (narrow() ? (column.key === "verdict" ? 98 : 70) : column.width) + "px")).join(" "));
+  grid.classList.toggle("two", twoLines());
   $("gwide").style.minWidth = narrow() && !state.cols ? "0" : columns.reduce((sum, column) => sum + column.width + 14, 24) + "px";
   $("ghead").replaceChildren(...columns.map((column) => el("span", { class: column.number ? "n" : "", role: "columnheader", "aria-sort": column.key === active ? (down ? "descending" : "ascending") : "none" },
     button(column.title + (column.key === active ? (down ? " ↓" : " ↑") : ""), () => {
@@ -155,9 +160,9 @@ const show = (change) => {
 const moveCursor = (step) => {
   if (!gridLines.length) return;
   cursor = Math.max(0, Math.min(gridLines.length - 1, cursor + step));
-  const top = cursor * HEIGHT;
+  const tall = rowHeight(), top = cursor * tall;
   if (top < gridBody.scrollTop) gridBody.scrollTop = top;
-  else if (top + HEIGHT > gridBody.scrollTop + gridHeight()) gridBody.scrollTop = top + HEIGHT - gridHeight();
+  else if (top + tall > gridBody.scrollTop + gridHeight()) gridBody.scrollTop = top + tall - gridHeight();
   drawRows();
 };
 const act = (at) => {
@@ -197,6 +202,7 @@ const startGrid = () => {
     if (!state.cols) state.cols = "verdict";
     refresh();
   });
+  $("more").addEventListener("click", () => $("more").setAttribute("aria-expanded", $("axes").classList.toggle("open")));
   $("q").addEventListener("input", () => {
     state.q = $("q").value;
     refresh();

@@ -48,7 +48,9 @@ const paintCell = (g, cell, x, y, width) => {
   // The acknowledged writes from the first to the last, and how much of each part of them is gone.
   const gone = cell.runs ? word("lost_at", cell.worst) : "";
   if (!gone) return;
-  const left = x + 7, part = (width - 14) / gone.length, base = y + high - 2;
+  const left = x + 7, part = (width - 14) / gone.length, base = y + high - 3;
+  g.fillStyle = colors.bg;
+  g.fillRect(left - 1, base - 6, part * gone.length + 2, 7);
   g.fillStyle = colors.quiet;
   g.fillRect(left, base - 1, part * gone.length, 1);
   g.fillStyle = colors.gone;

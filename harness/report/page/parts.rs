@@ -21,11 +21,12 @@ pub const SCRIPT: &[&str] = &[
     include_str!("../../../templates/script/trial.js"),
     include_str!("../../../templates/script/lanes.js"),
     include_str!("../../../templates/script/keys.js"),
+    include_str!("../../../templates/script/paper.js"),
     include_str!("../../../templates/script/start.js"),
     "})();",
 ];
 
-/// The dark palette is there twice: for who prefers it, and for who asks for it.
+/// The dark palette is there twice, for who prefers it and for who asks for it, and the light one too: paper is light.
 pub const STYLE: &[&str] = &[
     ":root{",
     include_str!("../../../templates/style/light.css"),
@@ -34,6 +35,9 @@ pub const STYLE: &[&str] = &[
     "}}:root[data-theme=dark]{",
     include_str!("../../../templates/style/dark.css"),
     "}",
+    "@media print{:root:root:root{",
+    include_str!("../../../templates/style/light.css"),
+    "}}",
     include_str!("../../../templates/style/text.css"),
     include_str!("../../../templates/style/overview.css"),
     include_str!("../../../templates/style/grid.css"),
