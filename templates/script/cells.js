@@ -36,7 +36,7 @@ const cellText = (cell) => {
   if (!cell.runs) return cell.unproven ? `${plural(cell.unproven, "trial")}, none of which proved anything` : `not tested: ${plural(cell.unsupported, "trial")} unsupported`;
   const i = cell.worst, notes = [];
   if (data.lost[i]) notes.push(`the worst trial lost ${percent(data.share[i])} of what a life had acknowledged (${plural(data.lost[i], "write")}${data.window_ms[i] == null ? "" : `, the oldest ${ms(data.window_ms[i])} before the fault`}): ${SHAPES[word("shape", i)]}`);
-  else if (cell.hits) notes.push(`the worst trial: ${word("message", i)}`);
+  else if (cell.hits) notes.push(`the worst trial: ${tell(word("message", i), data.window_ms[i])}`);
   if (cell.most > data.share[i]) notes.push(`another lost up to ${percent(cell.most)}, and might`);
   notes.push(cell.hits
     ? `${count(cell.hits)} of ${plural(cell.runs, "trial")} ${cell.lossy === cell.hits ? "lost something" : "lost something or went wrong"}: a chance of ${oddsText(cell.hits, cell.runs)} per trial (95% sure)`

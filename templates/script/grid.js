@@ -4,10 +4,10 @@ const COLUMNS = [
   { key: "name", title: "Name", width: 380, order: (i) => names[i], text: (i) => names[i], off: true },
   { key: "suite", title: "Suite", width: 110, off: true },
   { key: "server", title: "Server", width: 96 },
-  { key: "persistence", title: "Persistence", width: 176, text: (i) => word("place", i) },
+  { key: "persistence", title: "Persistence", width: 170, text: (i) => word("place", i) },
   { key: "storage", title: "Storage", width: 80, off: true },
   { key: "workload", title: "Workload", width: 100 },
-  { key: "fault", title: "Fault", width: 170 },
+  { key: "fault", title: "Fault", width: 216 },
   { key: "class", title: "Kind of fault", width: 140, text: (i) => CLASSES[word("class", i)] ?? word("class", i), off: true },
   { key: "engine", title: "Engine", width: 80, off: true },
   { key: "seed", title: "Seed", width: 50, order: (i) => data.seed[i], number: true, off: true },
@@ -25,7 +25,7 @@ const COLUMNS = [
   { key: "duration_ms", title: "Took", width: 72, order: (i) => data.duration_ms[i], cell: (i) => ms(data.duration_ms[i]), text: (i) => data.duration_ms[i], number: true },
   { key: "attempt", title: "Attempt", width: 66, order: (i) => data.attempt[i], text: (i) => data.attempt[i], number: true, off: true },
   { key: "promise", title: "Promise", width: 130, off: true },
-  { key: "message", title: "Message", width: 520, off: true },
+  { key: "message", title: "Message", width: 520, cell: (i) => tell(word("message", i), data.window_ms[i]), off: true },
 ];
 const columnOf = (key) => COLUMNS.find((column) => column.key === key);
 for (const column of COLUMNS) column.text ??= (i) => word(column.key, i);

@@ -30,9 +30,10 @@ const paintLanes = () => {
   }
   g.fillStyle = colors.quiet;
   g.font = `12px ${colors.sans}`;
-  for (let n = 0; n <= 6; n++) {
-    g.textAlign = n === 0 ? "left" : n === 6 ? "right" : "center";
-    g.fillText(ms((lanes.end * n) / 6), (width * n) / 6, high + 17);
+  const steps = width < 640 ? 3 : 6;
+  for (let n = 0; n <= steps; n++) {
+    g.textAlign = n === 0 ? "left" : n === steps ? "right" : "center";
+    g.fillText(ms((lanes.end * n) / steps), (width * n) / steps, high + 17);
   }
 };
 const trialAt = (event) => {

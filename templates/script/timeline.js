@@ -8,7 +8,7 @@ const MANY = 24;
 
 // The line in pixels: where a moment lies, and whether it is in sight.
 const scaleOf = (width, [from, to]) => {
-  const small = width < 640, L = small ? 62 : 96, R = small ? 6 : 20;
+  const small = width < 640, L = small ? 84 : 96, R = small ? 6 : 20;
   return { from, to, L, R, W: width, small, x: (at) => L + ((at - from) / (to - from)) * (width - L - R), has: (at) => at >= from && at <= to };
 };
 // Marks that would overlap go to the next line, as many lines as it takes.
@@ -84,12 +84,11 @@ const drawTimeline = (trial, epochs, end, scale) => {
     svg("path", { class: "lost", d: densityPath(epoch.lost_density, epoch, scale, base, wave, 5), fill: "url(#hatch)" }));
   root.append(svg("text", { x: L - 8, y: base, "text-anchor": "end" }, "writes"), svg("line", { class: "axis", x1: L, x2: W - R, y1: base, y2: base }));
   spans.forEach((kind, n) => root.append(...spanRow(kind, trial.events.filter((event) => event.kind === kind && lasts(event)), scale, spanTop + n * SPAN)));
-  for (const { event, at, left, row, text } of marks) {
-    const y = markTop + row * 16, fault = event.kind === "fault";
-    root.append(
-      svg("line", { class: fault ? "strike" : "tick", x1: at, x2: at, y1: fault ? 6 : base, y2: y + (left === at ? 3 : 5) }),
-      svg("text", { class: fault ? "at strike" : "at", x: left + 4, y: y + 3 }, fault ? "✕ " : "", text, svg("title", {}, `${ms(event.at_ms)} ${event.kind}: ${event.text}`)));
-  }
+  // All lines before all words: a word stands out from the lines that pass below it.
+  const isFault = ({ event }) => event.kind === "fault";
+  root.append(
+    ...marks.map((mark) => svg("line", { class: isFault(mark) ? "strike" : "tick", x1: mark.at, x2: mark.at, y1: isFault(mark) ? 6 : base, y2: markTop + mark.row * 16 + (mark.left === mark.at ? 3 : 5) })),
+    ...marks.map((mark) => svg("text", { class: isFault(mark) ? "at strike" : "at", x: mark.left + 4, y: markTop + mark.row * 16 + 3 }, isFault(mark) ? "✕ " : "", mark.text, svg("title", {}, `${ms(mark.event.at_ms)} ${mark.event.kind}: ${mark.event.text}`))));
   root.append(svg("line", { class: "axis", x1: L, x2: W - R, y1: axis, y2: axis }));
   const steps = small ? 3 : 6;
   for (let n = 0; n <= steps; n++) {
@@ -132,13 +131,17 @@ const orderStrip = (epoch) => {
   const all = epoch.ack_density.reduce((sum, n) => sum + n, 0), W = 1000;
   if (!all) return null;
   const root = svg("svg", { class: "strip", viewBox: `0 0 ${W} 22`, preserveAspectRatio: "none", role: "img", "aria-label": `${count(epoch.lost)} of ${count(all)} acknowledged writes are lost: ${SHAPES[epoch.shape]}` }, svg("rect", { class: "acked", x: 0, y: 0, width: W, height: 22 }));
-  let before = 0, d = "";
+  let before = 0, d = "", open = false;
   epoch.ack_density.forEach((n, k) => {
     const gone = epoch.lost_density[k];
-    const high = Math.max(6, (22 * gone) / Math.max(1, n));
-    if (gone) d += `M${((before / all) * W).toFixed(1)} 22v${(-high).toFixed(1)}h${Math.max(2, (n / all) * W).toFixed(1)}v${high.toFixed(1)}z`;
+    if (!n && !gone) return;
+    const left = (before / all) * W, right = Math.max(left + 2, ((before + n) / all) * W), y = 22 - Math.max(6, (22 * gone) / Math.max(1, n));
+    if (gone) d += `${open ? "L" : `M${left.toFixed(1)} 23L`}${left.toFixed(1)} ${y.toFixed(1)}L${right.toFixed(1)} ${y.toFixed(1)}`;
+    else if (open) d += `L${left.toFixed(1)} 23Z`;
+    open = gone > 0;
     before += n;
   });
+  if (open) d += `L${W} 23Z`;
   if (d) root.append(svg("path", { class: "gone", d }));
   return root;
 };

@@ -12,7 +12,7 @@ const unseen = (epoch) => (epoch.shape === "all" && epoch.lost < epoch.acknowled
 const lifeOf = (epoch, number, verdict) => {
   const pressure = epoch.pressure;
   const lost = epoch.lost + epoch.lost_baseline;
-  return section(`Life ${number + 1}: ${epoch.death}`, el("p", {}, chip(verdict === "known" && epoch.verdict === "broken" ? "known" : epoch.verdict), " ", epoch.message),
+  return section(`Life ${number + 1}: ${epoch.death}`, el("p", {}, chip(verdict === "known" && epoch.verdict === "broken" ? "known" : epoch.verdict), " ", tell(epoch.message, epoch.window_ms)),
     orderStrip(epoch),
     epoch.ack_density.length ? el("p", { class: "hint" }, `The ${count(epoch.acknowledged)} acknowledged writes in their order, from the first to the last; red, from below, is gone. `, el("b", {}, epoch.shape), `: ${SHAPES[epoch.shape]}.${unseen(epoch)}`) : null,
     facts([
@@ -84,7 +84,7 @@ const headOf = (i) => {
   return [
     el("div", { class: "crumbs" }, button("← All trials", () => shut(), { title: "Back (Esc)" }), el("span", { class: "quiet" }, at < 0 ? "" : `${count(at + 1)} of ${count(shown.length)}`), step(-1, "Previous", "k"), step(1, "Next", "j")),
     el("h2", { id: "trial-name" }, chip(word("verdict", i)), " ", el("span", { class: "mono" }, names[i])),
-    el("p", { class: "say" }, word("message", i)),
+    el("p", { class: "say" }, tell(word("message", i), data.window_ms[i])),
     word("anomalies", i) ? el("dl", { class: "seen" }, ...word("anomalies", i).split(" ").flatMap((one) => [el("dt", {}, one), el("dd", {}, data.meanings[one])])) : "",
   ];
 };
