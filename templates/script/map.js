@@ -2,8 +2,8 @@
 const mapFrame = $("map-frame"), mapCanvas = $("map-canvas"), mapSpace = $("map-space"), mapTable = $("map-table");
 const mapPick = { class: $("map-class"), suite: $("map-suite"), server: $("map-server"), storage: $("map-storage"), workload: $("map-workload") };
 // Heads of groups, and rows with and without a loss.
-const TOP = 78, GROUP = 44, LOSSY = 51, CALM = 34;
-let map = { lines: [], columns: [], cell: null, height: 0 };
+const GROUP = 44, LOSSY = 51, CALM = 34;
+let map = { lines: [], columns: [], cell: null, height: 0, top: 0 };
 const title = (text) => text[0].toUpperCase() + text.slice(1);
 const kindName = (kind) => title(CLASSES[kind] ?? kind);
 
@@ -40,7 +40,7 @@ const readMap = () => {
     line.y = y;
     y += line.high;
   }
-  map = { lines, columns, cell: null, height: y };
+  map = { lines, columns, cell: null, height: y, top: 0 };
   const proven = [...byFault.values()].flatMap((cells) => [...cells.values()]).filter((cell) => cell.runs);
   const said = [["broken", "broke a promise"], ["known", "show a listed defect"], ["allowed", "lost what they may"], ["kept", "lost nothing"]].map(([kind, what]) => [proven.filter((cell) => kindOf(cell) === kind).length, what]);
   $("map-sum").textContent = `${plural(proven.length, "combination")} put to the test: ${said.filter(([n]) => n).map(([n, what]) => count(n) + " " + what).join(", ")}.`;
@@ -63,7 +63,7 @@ const showCell = (cell) => {
 const lineAt = (y) => map.lines.find((line) => y >= line.y && y < line.y + line.high);
 const underPointer = (event) => {
   const box = mapCanvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
-  const line = y < TOP ? null : lineAt(y - TOP + mapFrame.scrollTop);
+  const line = y < map.top ? null : lineAt(y - map.top + mapFrame.scrollTop);
   const policy = x < mapLabel() ? null : map.columns[Math.floor((x - mapLabel() + mapFrame.scrollLeft) / mapCellWidth())];
   return { line, cell: line?.cells?.get(policy) ?? null, label: x < mapLabel() };
 };
@@ -73,7 +73,7 @@ const chooseKind = (kind) => {
 };
 const revealCell = (cell) => {
   const column = map.columns.indexOf(cell.persistence) * mapCellWidth(), { y, high: tall } = cell.line;
-  const high = mapFrame.clientHeight - TOP, wide = mapFrame.clientWidth - mapLabel();
+  const high = mapFrame.clientHeight - map.top, wide = mapFrame.clientWidth - mapLabel();
   if (y < mapFrame.scrollTop) mapFrame.scrollTop = y;
   if (y + tall > mapFrame.scrollTop + high) mapFrame.scrollTop = y + tall - high;
   if (column < mapFrame.scrollLeft) mapFrame.scrollLeft = column;

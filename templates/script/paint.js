@@ -1,9 +1,13 @@
 // The map as it is drawn: names on the left and on top, both of them always in sight.
 const mapLabel = () => (mapFrame.clientWidth < 640 ? 112 : 158);
 const mapCellWidth = () => Math.max(mapFrame.clientWidth < 640 ? 86 : 80, Math.min(124, Math.floor((mapFrame.clientWidth - mapLabel()) / Math.max(1, map.columns.length))));
+const NAMES_FONT = () => `13px ${colors.sans}`;
 const sizeMap = () => {
+  const g = mapCanvas.getContext("2d");
+  g.font = NAMES_FONT();
+  map.top = 26 + 16 * Math.min(4, Math.max(1, ...map.columns.map((policy) => lines(g, policy, mapCellWidth() - 10).length)));
   mapSpace.style.width = mapLabel() + map.columns.length * mapCellWidth() + "px";
-  mapSpace.style.height = TOP + map.height + "px";
+  mapSpace.style.height = map.top + map.height + "px";
 };
 const fitted = (g, text, width) => {
   if (g.measureText(text).width <= width) return text;
@@ -54,7 +58,10 @@ const paintCell = (g, cell, x, y, width) => {
   g.fillStyle = colors.quiet;
   g.fillRect(left, base - 1, part * gone.length, 1);
   g.fillStyle = colors.gone;
-  for (let n = 0; n < gone.length; n++) if (gone[n] > 0) g.fillRect(left + n * part, base - Math.max(2, (gone[n] / 9) * 5), part + 0.3, Math.max(2, (gone[n] / 9) * 5));
+  for (let n = 0; n < gone.length; n++) {
+    const from = Math.round(left + n * part), to = Math.round(left + (n + 1) * part), tall = Math.max(2, Math.round((gone[n] / 9) * 5));
+    if (gone[n] > 0) g.fillRect(from, base - tall, to - from, tall);
+  }
 };
 const paintRow = (g, line, y, left, width) => {
   const label = mapLabel(), cellWidth = mapCellWidth();
@@ -100,23 +107,23 @@ const paintMap = () => {
   g.textBaseline = "alphabetic";
   g.textAlign = "left";
   const sight = map.lines.filter((line) => line.y + line.high > top && line.y < top + height);
-  for (const line of sight) if (line.cells) paintRow(g, line, TOP + line.y - top, left, width);
+  for (const line of sight) if (line.cells) paintRow(g, line, map.top + line.y - top, left, width);
   g.fillStyle = colors.bg;
-  g.fillRect(0, TOP, label, height);
-  for (const line of sight) paintName(g, line, TOP + line.y - top, width);
+  g.fillRect(0, map.top, label, height);
+  for (const line of sight) paintName(g, line, map.top + line.y - top, width);
   g.fillStyle = colors.bg;
-  g.fillRect(0, 0, width, TOP);
+  g.fillRect(0, 0, width, map.top);
   g.save();
   g.beginPath();
-  g.rect(label, 0, width, TOP);
+  g.rect(label, 0, width, map.top);
   g.clip();
-  g.font = `13px ${colors.sans}`;
+  g.font = NAMES_FONT();
   map.columns.forEach((policy, m) => {
     g.fillStyle = map.cell?.persistence === policy ? colors.ink : colors.quiet;
     const text = lines(g, policy, cellWidth - 10).slice(0, 4);
-    text.forEach((line, k) => g.fillText(line, label + m * cellWidth - left + 8, TOP - 10 - (text.length - 1 - k) * 16));
+    text.forEach((line, k) => g.fillText(line, label + m * cellWidth - left + 8, map.top - 10 - (text.length - 1 - k) * 16));
   });
   g.restore();
   g.fillStyle = colors.ink;
-  g.fillRect(0, TOP - 1, width, 1);
+  g.fillRect(0, map.top - 1, width, 1);
 };
