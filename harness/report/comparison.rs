@@ -87,6 +87,8 @@ struct Page<'a> {
     sentence: String,
     head: Vec<&'static str>,
     rows: Vec<Row<'a>>,
+    /// Trials and lost writes of both runs.
+    totals: [[String; 2]; 2],
 }
 
 struct Row<'a> {
@@ -104,11 +106,12 @@ pub fn page(diff: &Diff) -> Result<String, String> {
             Change::New | Change::StillBroken => "broken",
             Change::Flaky | Change::Unproven | Change::NotRun => "inconclusive",
             Change::Fixed | Change::Proven => "kept",
-            _ => "known",
+            _ => "other",
         },
         cells: cells.into_iter().skip(1).collect(),
     });
-    Page { diff, sentence: sentence(diff), head, rows: rows.collect() }
+    let totals = [&diff.before, &diff.after].map(|run| [run.totals.trials, run.totals.lost].map(grouped));
+    Page { diff, sentence: sentence(diff), head, rows: rows.collect(), totals }
         .render()
         .map_err(|error| error.to_string())
 }

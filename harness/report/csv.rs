@@ -23,7 +23,9 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
         row[17] = "interrupted".into();
         write(row)?;
     }
-    out.into_inner().map_err(|error| error.to_string())
+    let text = out.into_inner().map_err(|error| error.to_string())?;
+    // A spreadsheet takes text that is not ASCII for that of its own country, unless it begins with this mark.
+    Ok(if text.is_ascii() { text } else { ["\u{feff}".as_bytes(), &text[..]].concat() })
 }
 
 /// A cell for each of all columns.

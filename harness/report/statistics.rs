@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::contract::table;
-use crate::record::{CaseFacts, Report, TrialRecord, Verdict};
+use crate::record::{CaseFacts, Epoch, Report, TrialRecord, Verdict};
 
 /// One in twenty: the chance to be wrong that a bound is allowed.
 const ERROR: f64 = 0.05;
@@ -73,11 +73,20 @@ pub fn class(trial: &TrialRecord) -> &'static str {
     table::class(trial.promise.as_ref().map_or("", |promise| &promise.id))
 }
 
+/// The life that lost the greatest share of what it had acknowledged.
+pub fn worst_life(trial: &TrialRecord) -> Option<&Epoch> {
+    let wrote = trial.epochs.iter().filter(|epoch| epoch.acknowledged > 0);
+    wrote.max_by(|one, other| share(one).total_cmp(&share(other)))
+}
+
 /// The greatest share that a life of the trial lost, from 0 to 1: a trial that loses its whole first life has lost
 /// everything, however well the second one went.
 pub fn worst_share(trial: &TrialRecord) -> f64 {
-    let shares = trial.epochs.iter().filter(|epoch| epoch.acknowledged > 0);
-    shares.map(|epoch| epoch.lost as f64 / epoch.acknowledged as f64).fold(0.0, f64::max)
+    worst_life(trial).map_or(0.0, share)
+}
+
+fn share(epoch: &Epoch) -> f64 {
+    epoch.lost as f64 / epoch.acknowledged as f64
 }
 
 /// The 95% upper bound on the chance of a loss per run when `runs` of them showed none: the chance at which so long a run

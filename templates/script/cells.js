@@ -1,53 +1,65 @@
-// The worst of all trials of a policy under a fault.
-const newCell = (persistence, fault) => ({ persistence, fault, runs: 0, unproven: 0, unsupported: 0, lossy: 0, share: 0, lost: 0, window: null, recovery: null, shape: "none", worst: -1, bad: 0, known: 0, weak: 0, servers: new Map() });
+// What the trials of a policy under a fault, or under a kind of fault, say together.
+const GRAVITY = { kept: 0, known: 1, broken: 2 };
+const newCell = (line, persistence) => ({ line, persistence, runs: 0, unproven: 0, unsupported: 0, hits: 0, lossy: 0, bad: 0, known: 0, most: 0, worst: -1, servers: new Map() });
+// The gravest trial comes first, and of equals the one that lost the greatest share: all figures of a cell are those of one trial.
+const worse = (i, j) => GRAVITY[word("verdict", i)] - GRAVITY[word("verdict", j)] || data.share[i] - data.share[j] || data.lost[i] - data.lost[j];
 const addTrial = (cell, i) => {
   const verdict = word("verdict", i);
-  if (verdict === "unsupported") {
-    cell.unsupported++;
-    return;
-  }
   if (!provesAt(i)) {
-    cell.unproven++;
-    cell.weak++;
+    cell[verdict === "unsupported" ? "unsupported" : "unproven"]++;
     return;
   }
+  const share = data.share[i], server = data.server.at[i];
   cell.runs++;
   cell.bad += verdict === "broken";
   cell.known += verdict === "known";
   cell.lossy += data.lost[i] > 0;
-  const share = data.share[i], server = data.server.at[i];
+  cell.hits += data.lost[i] > 0 || verdict !== "kept";
+  cell.most = Math.max(cell.most, share);
   cell.servers.set(server, Math.max(cell.servers.get(server) ?? 0, share));
-  if (data.window_ms[i] != null) cell.window = Math.max(cell.window ?? 0, data.window_ms[i]);
-  if (data.recovery_ms[i] != null) cell.recovery = Math.max(cell.recovery ?? 0, data.recovery_ms[i]);
-  cell.lost = Math.max(cell.lost, data.lost[i]);
-  if (cell.worst < 0 || share > cell.share) {
-    cell.share = share;
-    cell.worst = i;
-    cell.shape = word("shape", i);
-  }
+  if (cell.worst < 0 || worse(i, cell.worst) > 0) cell.worst = i;
 };
 // What a cell is a case of: the gravest that any of its trials says.
-const kindOf = (cell) => (cell.bad ? "broken" : cell.known ? "known" : !cell.runs ? (cell.weak ? "inconclusive" : "unsupported") : cell.lossy ? "allowed" : "kept");
-const markOf = (cell) => ({ broken: "✕", known: "◆", inconclusive: "?", unsupported: "–", allowed: "", kept: "" })[kindOf(cell)] || (cell.weak ? "?" : "");
+const kindOf = (cell) => (cell.bad ? "broken" : cell.known ? "known" : !cell.runs ? (cell.unproven ? "inconclusive" : "unsupported") : cell.lossy ? "allowed" : "kept");
+const shareOf = (cell) => (cell.worst < 0 ? 0 : data.share[cell.worst]);
+const markOf = (cell) => ({ broken: "✕", known: "◆", inconclusive: "?", unsupported: "–" })[kindOf(cell)] ?? (cell.unproven ? "?" : "");
+// How much: a share, or `all` where nothing that could be looked for is left; what went wrong where nothing was lost.
+const headOfCell = (cell) => {
+  if (!cell.runs) return markOf(cell);
+  const loss = word("shape", cell.worst) === "all" ? "all" : percent(shareOf(cell));
+  const wrong = shareOf(cell) || kindOf(cell) === "kept" ? "" : word("anomalies", cell.worst).split(" ")[0];
+  return [wrong || loss, markOf(cell)].filter(Boolean).join(" ");
+};
+const ageOfCell = (cell) => (cell.runs && data.lost[cell.worst] ? ms(data.window_ms[cell.worst]) : "");
+const oddsOfCell = (cell) => (cell.runs ? `${count(cell.hits)}/${count(cell.runs)} ${oddsText(cell.hits, cell.runs)}` : plural(cell.unproven || cell.unsupported, "trial"));
 const cellText = (cell) => {
-  if (!cell.runs) return cell.weak ? `${plural(cell.weak, "trial")}, none of which proved anything` : `not tested: ${plural(cell.unsupported, "trial")} unsupported`;
-  const loss = cell.lossy
-    ? `worst loss ${percent(cell.share)} (${plural(cell.lost, "write")}${cell.window == null ? "" : ", the oldest " + ms(cell.window) + " before the fault"}), ${SHAPES[cell.shape]}; ${cell.lossy} of ${plural(cell.runs, "trial")} lost something`
-    : `nothing lost in ${plural(cell.runs, "trial")}: the chance of a loss per trial is at most ${chanceText(cell.runs)} (95% sure)`;
-  const notes = [cell.bad && `${cell.bad} broke the promise`, cell.known && `${cell.known} show a known defect`, cell.weak && `${cell.weak} proved nothing`].filter(Boolean);
+  if (!cell.runs) return cell.unproven ? `${plural(cell.unproven, "trial")}, none of which proved anything` : `not tested: ${plural(cell.unsupported, "trial")} unsupported`;
+  const i = cell.worst, notes = [];
+  if (data.lost[i]) notes.push(`the worst trial lost ${percent(data.share[i])} of what a life had acknowledged (${plural(data.lost[i], "write")}${data.window_ms[i] == null ? "" : `, the oldest ${ms(data.window_ms[i])} before the fault`}): ${SHAPES[word("shape", i)]}`);
+  else if (cell.hits) notes.push(`the worst trial: ${tell(word("message", i), data.window_ms[i])}`);
+  if (cell.most > data.share[i]) notes.push(`another lost up to ${percent(cell.most)}, and might`);
+  notes.push(cell.hits
+    ? `${count(cell.hits)} of ${plural(cell.runs, "trial")} ${cell.lossy === cell.hits ? "lost something" : "lost something or went wrong"}: a chance of ${oddsText(cell.hits, cell.runs)} per trial (95% sure)`
+    : `nothing lost in ${plural(cell.runs, "trial")}: a chance of at most ${chanceText(cell.runs)} per trial (95% sure)`);
+  if (cell.bad) notes.push(`${count(cell.bad)} broke the promise`);
+  if (cell.known) notes.push(`${cell.known === 1 ? "one shows" : count(cell.known) + " show"} a listed defect`);
+  if (cell.lossy && !cell.bad && !cell.known) notes.push("within the promise");
+  if (cell.unproven) notes.push(`${count(cell.unproven)} more proved nothing`);
   // By server, where they differ.
   const spared = [...cell.servers].filter(([, share]) => !share).map(([server]) => data.server.words[server]);
   if (cell.lossy && spared.length) notes.push(`nothing lost on ${spared.sort().join(", ")}`);
-  return loss + (notes.length ? "; " + notes.join(", ") : cell.lossy ? "; within the promise" : "");
+  return notes.join("; ");
 };
-const gather = (accept) => {
-  const cells = new Map(), width = data.fault.words.length;
+// The cells of the trials that are accepted, by a column of words and by policy.
+const gather = (dim, accept) => {
+  const lines = new Map();
   for (let i = 0; i < total; i++) {
     if (!accept(i)) continue;
-    const key = data.persistence.at[i] * width + data.fault.at[i];
-    let cell = cells.get(key);
-    if (!cell) cells.set(key, (cell = newCell(word("persistence", i), word("fault", i))));
+    const key = word(dim, i), policy = word("persistence", i);
+    const line = lines.get(key) ?? lines.set(key, new Map()).get(key);
+    let cell = line.get(policy);
+    if (!cell) line.set(policy, (cell = newCell(null, policy)));
     addTrial(cell, i);
   }
-  return cells;
+  return lines;
 };

@@ -2,8 +2,8 @@
 const colors = {};
 const readColors = () => {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ["bg", "card", "ink", "quiet", "line", "kept", "broken", "known", "weak", "grey", "accent", "tint-kept", "tint-allowed", "tint-broken", "tint-known", "tint-weak", "gone"]) colors[name] = style.getPropertyValue("--" + name).trim();
-  colors.sans = style.getPropertyValue("--sans");
+  for (const name of ["bg", "card", "ink", "quiet", "line", "edge", "calm", "kept", "broken", "known", "weak", "grey", "accent", "tint-kept", "tint-allowed", "tint-broken", "tint-known", "tint-weak", "gone"]) colors[name] = style.getPropertyValue("--" + name).trim();
+  for (const name of ["sans", "serif"]) colors[name] = style.getPropertyValue("--" + name);
 };
 const VERDICT_COLOR = { kept: "kept", broken: "broken", known: "known", inconclusive: "weak", errored: "weak", unsupported: "grey" };
 const tint = (name, strength) => `rgba(${colors["tint-" + name]},${strength.toFixed(3)})`;

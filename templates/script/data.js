@@ -18,9 +18,9 @@ const data = await unpack($("data").textContent);
 document.documentElement.classList.remove("bare");
 $("data").remove();
 
-const DIMS = ["verdict", "suite", "server", "persistence", "workload", "fault", "shape", "class"];
+const DIMS = ["verdict", "suite", "server", "persistence", "storage", "workload", "class", "fault", "engine", "shape"];
 const total = data.verdict.at.length;
-for (const dim of [...DIMS, "place", "anomalies", "message", "promise", "repro"]) data[dim].at = Uint32Array.from(data[dim].at);
+for (const dim of [...DIMS, "place", "lost_at", "anomalies", "message", "promise", "repro"]) data[dim].at = Uint32Array.from(data[dim].at);
 const word = (dim, i) => data[dim].words[data[dim].at[i]];
 const sorted = (dim) => [...data[dim].words].sort();
 const nameOf = (i) => `${word("suite", i)}::${word("server", i)}::${word("place", i)}::${word("workload", i)}::${word("fault", i)}::s${data.seed[i]}`;

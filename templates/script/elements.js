@@ -18,12 +18,18 @@ const options = (select, words, first) => {
   select.replaceChildren(...(first == null ? [] : [el("option", { value: "" }, first)]), ...words.map((word) => el("option", { value: word }, word)));
   if (words.includes(chosen)) select.value = chosen;
 };
-// Where in the order of acknowledgement the loss lies, from the first write on the left to the last on the right.
-const LOST_AT = { none: [], suffix: [[0.6, 1]], prefix: [[0, 0.4]], hole: [[0.35, 0.65]], scattered: [[0.08, 0.24], [0.42, 0.56], [0.78, 1]], all: [[0, 1]] };
-const shapeGlyph = (shape) => {
-  const root = svg("svg", { class: "glyph", viewBox: "0 0 26 8", width: 26, height: 8, "aria-hidden": "true" }, svg("rect", { class: "frame", x: 0.5, y: 0.5, width: 25, height: 7 }));
-  for (const [from, to] of LOST_AT[shape] ?? []) root.append(svg("rect", { class: "gone", x: 1 + from * 24, y: 1, width: (to - from) * 24, height: 6 }));
-  return root;
+// Where in the order of acknowledgement the loss lies: a digit for each sixteenth of a life's writes, from 0 (all there) to 9 (all gone).
+const lossBars = (gone, x, y, width, height) => [
+  svg("rect", { class: "base", x, y: y + height - 1, width, height: 1 }),
+  ...[...gone].flatMap((digit, n) => {
+    const high = Math.max(2, (digit / 9) * height);
+    return digit > 0 ? [svg("rect", { class: "gone", x: (x + (n * width) / gone.length).toFixed(2), y: (y + height - high).toFixed(2), width: (width / gone.length + 0.2).toFixed(2), height: high.toFixed(2) })] : [];
+  }),
+];
+// The same in one element, for rows.
+const lossGlyph = (gone) => {
+  const d = [...gone].map((digit, n) => (digit > 0 ? `M${n * 2} 9v-${Math.max(2, digit)}h2v${Math.max(2, digit)}z` : "")).join("");
+  return svg("svg", { class: "glyph", viewBox: "0 0 32 9", width: 32, height: 9, "aria-hidden": "true" }, svg("path", { class: "base", d: "M0 8h32v1H0z" }), svg("path", { class: "gone", d }));
 };
 const copyable = (text) => {
   const node = button("Copy", async () => {

@@ -4,7 +4,7 @@ const textOf = (i) => {
   haystack ??= new Array(total);
   return (haystack[i] ??= `${names[i]} ${word("message", i)} ${word("anomalies", i)} ${word("shape", i)} ${word("verdict", i)} ${word("promise", i)}`.toLowerCase());
 };
-const MEASURES = { lost: "lost", acknowledged: "acknowledged", written: "acknowledged", doubt: "in_doubt", window: "window_ms", recovery: "recovery_ms", took: "duration_ms", rate: "rate", p99: "p99_ms", attempt: "attempt", share: "share" };
+const MEASURES = { lost: "lost", acknowledged: "acknowledged", written: "acknowledged", doubt: "in_doubt", window: "window_ms", recovery: "recovery_ms", took: "duration_ms", rate: "rate", p99: "p99_ms", attempt: "attempt", seed: "seed", share: "share" };
 const UNITS = { "": 1, ms: 1, s: 1000, min: 60_000, k: 1000, "%": 100 };
 const measureOf = (term) => {
   const found = /^([a-z0-9]+)(<=|>=|<|>|=)(\d+(?:\.\d+)?)(ms|s|min|k|%)?$/.exec(term);
@@ -16,7 +16,7 @@ const measureOf = (term) => {
 };
 const tests = () => {
   const all = [];
-  for (const dim of ["verdict", "suite", "server", "persistence", "workload", "fault", "shape"]) {
+  for (const dim of DIMS) {
     if (!state[dim]) continue;
     const at = data[dim].at, wanted = data[dim].words.indexOf(state[dim]);
     all.push((i) => at[i] === wanted);
@@ -24,6 +24,10 @@ const tests = () => {
   if (state.anomaly) {
     const has = data.anomalies.words.map((text) => text.split(" ").includes(state.anomaly));
     all.push((i) => has[data.anomalies.at[i]]);
+  }
+  if (state.seed) {
+    const wanted = Number(state.seed);
+    all.push((i) => data.seed[i] === wanted);
   }
   if (state.finding) {
     const wanted = Number(state.finding);

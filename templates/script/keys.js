@@ -45,7 +45,7 @@ const onKey = (event) => {
     if (next != null) openTrial(next, "replace");
   };
   const inGrid = document.activeElement === grid;
-  const page = Math.max(1, Math.floor(gridHeight() / HEIGHT) - 1);
+  const page = Math.max(1, Math.floor(gridHeight() / rowHeight()) - 1);
   const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
   if (key === "/") {
     if (inTrial) shut();

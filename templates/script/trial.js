@@ -6,12 +6,15 @@ const linkTo = (address) => (/^https?:\/\//i.test(address) ? el("a", { href: add
 const SOURCES = { docs: "the documentation of Redis and Valkey", source: "the server's source", run: "seen in runs", principle: "nobody wrote it down, everybody counts on it", "matrix.toml": "your matrix.toml" };
 const sourceText = (source) => source.split("; ").map((one) => SOURCES[one] ?? one).join("; ");
 
+// Why all may be fewer than were acknowledged.
+const unseen = (epoch) => (epoch.shape === "all" && epoch.lost < epoch.acknowledged ? ` The other ${count(epoch.acknowledged - epoch.lost)} were overwritten, deleted or had expired: nothing is left of them that could be missed.` : "");
+
 const lifeOf = (epoch, number, verdict) => {
   const pressure = epoch.pressure;
   const lost = epoch.lost + epoch.lost_baseline;
-  return section(`Life ${number + 1}: ${epoch.death}`, el("p", {}, chip(verdict === "known" && epoch.verdict === "broken" ? "known" : epoch.verdict), " ", epoch.message),
+  return section(`Life ${number + 1}: ${epoch.death}`, el("p", {}, chip(verdict === "known" && epoch.verdict === "broken" ? "known" : epoch.verdict), " ", tell(epoch.message, epoch.window_ms)),
     orderStrip(epoch),
-    epoch.ack_density.length ? el("p", { class: "hint" }, shapeGlyph(epoch.shape), ` The ${count(epoch.acknowledged)} acknowledged writes in their order, from the first to the last; red, from below, is gone. ${epoch.shape}: ${SHAPES[epoch.shape]}.`) : null,
+    epoch.ack_density.length ? el("p", { class: "hint" }, `The ${count(epoch.acknowledged)} acknowledged writes in their order, from the first to the last; red, from below, is gone. `, el("b", {}, epoch.shape), `: ${SHAPES[epoch.shape]}.${unseen(epoch)}`) : null,
     facts([
       ["Writes", `${count(epoch.acknowledged)} acknowledged, ${count(lost)} lost, ${count(epoch.in_doubt)} in doubt (${count(epoch.in_doubt_present)} of them are there), ${count(epoch.refused)} refused, ${count(epoch.expired)} expired`],
       ["Window", epoch.window_ms == null ? null : `the oldest lost write was acknowledged ${ms(epoch.window_ms)} before the fault`],
@@ -28,12 +31,23 @@ const grown = (file) => {
   if (now == null) return "gone after the start";
   return dead === now ? "same size" : `${now > dead ? "+" : "−"}${count(Math.abs(now - dead))} B`;
 };
+// The list of what happened names the longest few of what happened often.
+const FEW = 6;
+const eventsOf = (trial) => {
+  const often = SPANS.filter((kind) => trial.events.filter((event) => event.kind === kind && lasts(event)).length > 2 * FEW);
+  const rest = trial.events.filter((event) => !(often.includes(event.kind) && lasts(event)));
+  const named = often.flatMap((kind) => {
+    const all = trial.events.filter((event) => event.kind === kind && lasts(event)).sort((a, b) => lengthOf(b) - lengthOf(a));
+    return all.slice(0, FEW).map((event, n) => ({ ...event, text: `${event.text}; the ${n ? ["", "second", "third", "fourth", "fifth", "sixth"][n] + " " : ""}longest of ${count(all.length)}` }));
+  });
+  return [...rest, ...named].sort((a, b) => a.at_ms - b.at_ms);
+};
 const evidence = (trial) => {
   const left = [], right = [];
   if (trial.policy.length) left.push(section("Policy: asked for and in force", table("Policy", ["Directive", "Asked for", "In force"], trial.policy.map((line) => [el("code", {}, line.directive), line.requested ?? "–", line.in_force ? line.effective || '""' : el("span", { class: "no" }, "✕ " + (line.effective ?? "unknown"))]))));
   if (trial.examples.length) left.push(section("Examples of keys", table("Examples", ["Class", "Key", "Acknowledged", "Should hold", "Holds"], trial.examples.map((one) => [one.anomaly, el("code", {}, one.key), one.acked_ms == null ? "never" : "at " + ms(one.acked_ms), one.expected, one.observed]))));
   if (trial.files.length) left.push(section("Files: as the dead server left them, and after the start", table("Files", ["Life", "File", "Dead", "Recovered", ""], trial.files.map((file) => [file.epoch + 1, el("code", {}, file.path), bytes(file.bytes_dead), bytes(file.bytes_recovered), grown(file)]))));
-  if (trial.events.length) right.push(section("What happened", table("Events", ["At", "What", ""], trial.events.map((event) => [ms(event.at_ms), el("b", {}, event.kind), event.text + (event.until_ms == null ? "" : ` (for ${ms(event.until_ms - event.at_ms)})`)]))));
+  if (trial.events.length) right.push(section("What happened", table("Events", ["At", "What", ""], eventsOf(trial).map((event) => [ms(event.at_ms), el("b", {}, event.kind), event.text + (lasts(event) ? ` (for ${ms(lengthOf(event))})` : "")]))));
   return el("div", { class: "cols" }, el("div", {}, ...left), el("div", {}, ...right));
 };
 const promiseOf = (trial) => trial.promise && el("div", { class: "promise" },
@@ -70,7 +84,7 @@ const headOf = (i) => {
   return [
     el("div", { class: "crumbs" }, button("← All trials", () => shut(), { title: "Back (Esc)" }), el("span", { class: "quiet" }, at < 0 ? "" : `${count(at + 1)} of ${count(shown.length)}`), step(-1, "Previous", "k"), step(1, "Next", "j")),
     el("h2", { id: "trial-name" }, chip(word("verdict", i)), " ", el("span", { class: "mono" }, names[i])),
-    el("p", { class: "say" }, word("message", i)),
+    el("p", { class: "say" }, tell(word("message", i), data.window_ms[i])),
     word("anomalies", i) ? el("dl", { class: "seen" }, ...word("anomalies", i).split(" ").flatMap((one) => [el("dt", {}, one), el("dd", {}, data.meanings[one])])) : "",
   ];
 };
@@ -83,6 +97,9 @@ const openTrial = async (i, entry = "push") => {
   $("overview").hidden = true;
   $("answer").hidden = true;
   $("trial").hidden = false;
+  $("nowhere").hidden = true;
+  gridSpace.replaceChildren();
+  mapTable.replaceChildren();
   let trial = null;
   try {
     trial = await detail(i);
@@ -95,19 +112,21 @@ const openTrial = async (i, entry = "push") => {
   scrollTo(0, 0);
   $("trial").focus({ preventScroll: true });
 };
+// One of the two is on the page at a time: the tables behind the overview are filled again when it comes back.
 const hideTrial = () => {
   $("trial").hidden = true;
   $("trial").replaceChildren();
   $("overview").hidden = false;
   $("answer").hidden = false;
+  fillMapTable(0);
+  repaint();
+  drawRows();
 };
 const shut = (entry = "push") => {
   if ($("trial").hidden) return;
   state.trial = "";
   writeAddress(entry);
   hideTrial();
-  repaint();
-  drawRows();
   scrollTo(0, overviewAt);
   moveCursor(0);
   grid.focus({ preventScroll: true });

@@ -6,10 +6,14 @@ use serde::Serialize;
 
 use crate::record::{Report, TrialRecord};
 use crate::report::findings::Finding;
-use crate::report::statistics::{class, worst_share};
+use crate::report::statistics::{class, worst_life, worst_share};
 
 /// Longest message that a page shows of a trial without details.
 const MESSAGE: usize = 600;
+
+/// Into how many parts the writes of a life are put to say where a loss lies.
+const PARTS: usize = 16;
+const DEATH: &str = "death";
 
 /// What the page's script reads.
 #[derive(Serialize)]
@@ -19,15 +23,19 @@ pub struct Columns<'a> {
     persistence: Column,
     /// The third part of a trial's name: the policy, and the storage where it is named.
     place: Column,
+    storage: Column,
+    engine: Column,
     workload: Column,
     fault: Column,
     verdict: Column,
     shape: Column,
+    /// Where in the order of acknowledgement the loss lies: [`lost_at`].
+    lost_at: Column,
     /// Separated by blanks.
     anomalies: Column,
     /// What each class of difference that was seen means for a service.
     meanings: BTreeMap<&'static str, &'static str>,
-    /// What kind of misfortune the promise that decided is about.
+    /// What kind of misfortune a fault is: what most trials under it were judged by.
     class: Column,
     promise: Column,
     /// What that promise lets go, as a stretch of time; absent where time does not bound it.
@@ -108,15 +116,19 @@ impl<'a> Columns<'a> {
         let place = |trial: &TrialRecord| {
             trial.name.split("::").nth(2).map_or_else(|| trial.persistence.clone(), str::to_owned)
         };
+        let kinds = kinds(trials);
         Self {
             suite: Column::of(trials, |trial| trial.suite.clone()),
             server: Column::of(trials, |trial| trial.server.clone()),
             persistence: Column::of(trials, |trial| trial.persistence.clone()),
             place: Column::of(trials, place),
+            storage: Column::of(trials, |trial| trial.storage.clone()),
+            engine: Column::of(trials, |trial| trial.engine.clone()),
             workload: Column::of(trials, |trial| trial.workload.clone()),
             fault: Column::of(trials, |trial| trial.fault.clone()),
             verdict: Column::of(trials, |trial| trial.verdict.as_str().into()),
             shape: Column::of(trials, |trial| trial.shape.as_str().into()),
+            lost_at: Column::of(trials, lost_at),
             meanings: trials
                 .iter()
                 .flat_map(|trial| &trial.anomalies)
@@ -125,7 +137,9 @@ impl<'a> Columns<'a> {
             anomalies: Column::of(trials, |trial| {
                 trial.anomalies.iter().map(|anomaly| anomaly.as_str()).collect::<Vec<_>>().join(" ")
             }),
-            class: Column::of(trials, |trial| class(trial).into()),
+            class: Column::of(trials, |trial| {
+                kinds.get(trial.fault.as_str()).copied().unwrap_or(DEATH).into()
+            }),
             promise: Column::of(trials, |trial| promise(trial).into()),
             allowed_ms: trials.iter().map(|trial| trial.promise.as_ref()?.window_ms).collect(),
             message: Column::of(trials, |trial| shorten(&trial.message, MESSAGE)),
@@ -157,6 +171,52 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// The kind of a fault is the one that most of its trials are of, and of equals one that is no death: a fault that damages
+/// files may meet a policy that has none.
+fn kinds(trials: &[TrialRecord]) -> HashMap<&str, &'static str> {
+    let mut tallies: HashMap<&str, BTreeMap<&'static str, usize>> = HashMap::new();
+    for trial in trials.iter().filter(|trial| trial.promise.is_some()) {
+        *tallies.entry(&trial.fault).or_default().entry(class(trial)).or_default() += 1;
+    }
+    let most = |tally: BTreeMap<&'static str, usize>| {
+        tally
+            .into_iter()
+            .max_by_key(|(kind, trials)| (*trials, *kind != DEATH))
+            .map_or(DEATH, |(kind, _)| kind)
+    };
+    tallies.into_iter().map(|(fault, tally)| (fault, most(tally))).collect()
+}
+
+/// A digit for each sixteenth of the acknowledged writes of the life that lost the greatest share, in their order: 0 where all
+/// of them are there, 9 where none is. Empty where nothing was lost.
+fn lost_at(trial: &TrialRecord) -> String {
+    let Some(epoch) = worst_life(trial) else { return String::new() };
+    let all: f64 = epoch.ack_density.iter().copied().map(f64::from).sum();
+    if all == 0.0 || epoch.lost_density.iter().all(|lost| *lost == 0) {
+        return String::new();
+    }
+    let (mut acknowledged, mut lost) = ([0.0; PARTS], [0.0; PARTS]);
+    let mut before = 0.0;
+    for (&written, &gone) in
+        epoch.ack_density.iter().zip(&epoch.lost_density).filter(|(written, _)| **written > 0)
+    {
+        // A bucket is spread over the parts that it reaches into.
+        let scale = PARTS as f64 / all;
+        let (from, to) = (before * scale, (before + f64::from(written)) * scale);
+        for part in from as usize..PARTS.min(to.ceil() as usize) {
+            let within = (to.min(part as f64 + 1.0) - from.max(part as f64)) / (to - from);
+            acknowledged[part] += within * f64::from(written);
+            lost[part] += within * f64::from(gone);
+        }
+        before += f64::from(written);
+    }
+    let digit = |(written, gone): (f64, f64)| match gone > 1e-6 {
+        true => char::from(b'0' + ((gone / written * 9.0).round() as u8).clamp(1, 9)),
+        false => '0',
+    };
+    acknowledged.into_iter().zip(lost).map(digit).collect()
+}
+
 /// Row of the contract that decided.
 fn promise(trial: &TrialRecord) -> &str {
     trial.promise.as_ref().map_or("", |promise| &promise.id)
@@ -173,5 +233,56 @@ pub fn shorten(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Epoch;
+
+    fn life(ack_density: &[u32], lost_density: &[u32]) -> Epoch {
+        let sum = |list: &[u32]| list.iter().copied().map(u64::from).sum();
+        Epoch {
+            acknowledged: sum(ack_density),
+            lost: sum(lost_density),
+            ack_density: ack_density.to_vec(),
+            lost_density: lost_density.to_vec(),
+            ..Epoch::default()
+        }
+    }
+
+    #[test]
+    fn where_a_loss_lies_is_told_in_sixteen_parts_of_the_life_that_lost_most() {
+        let trial = |epochs: Vec<Epoch>| TrialRecord { epochs, ..TrialRecord::default() };
+        let of = |ack: &[u32], lost: &[u32]| lost_at(&trial(vec![life(ack, lost)]));
+        assert_eq!(of(&[10, 0, 10], &[0, 0, 0]), "");
+        // The second half of the writes, however long it took; a bucket that lost half of its writes; one write of many.
+        assert_eq!(of(&[800, 0, 0, 800], &[0, 0, 0, 800]), "0000000099999999");
+        assert_eq!(of(&[1200, 400], &[0, 200]), "0000000000005555");
+        assert_eq!(of(&[1600, 1600], &[1, 0]), "1111111100000000");
+        // Fewer writes than parts.
+        assert_eq!(of(&[1, 1], &[0, 1]), "0000000099999999");
+        let lives = vec![life(&[100], &[0]), life(&[4], &[4])];
+        assert_eq!(lost_at(&trial(lives)), "9".repeat(16));
+    }
+
+    #[test]
+    fn a_fault_is_of_the_kind_that_most_of_its_trials_are_of() {
+        let trial = |fault: &str, promise: &str| TrialRecord {
+            fault: fault.into(),
+            promise: Some(crate::record::Promise { id: promise.into(), ..Default::default() }),
+            ..TrialRecord::default()
+        };
+        let trials = [
+            trial("failover", "promoted"),
+            trial("failover", "none"),
+            trial("kill", "aof-always"),
+            trial("kill", "aof-always"),
+            trial("kill", "switched"),
+            TrialRecord { fault: "unsupported".into(), ..TrialRecord::default() },
+        ];
+        let kinds = kinds(&trials);
+        assert_eq!((kinds["failover"], kinds["kill"], kinds.get("unsupported")), ("failover", DEATH, None));
     }
 }

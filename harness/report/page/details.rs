@@ -16,6 +16,8 @@ pub const PACK: usize = 16;
 const MOST_BYTES: usize = 1_500_000;
 /// One trial before it is packed; a longer one goes without its log and files.
 const MOST_OF_ONE: usize = 128 * 1024;
+/// Events of a trial whose record is too long.
+const MOST_EVENTS: usize = 200;
 /// Longest line of a log.
 const LINE: usize = 400;
 
@@ -29,7 +31,7 @@ struct Detail<'a> {
     known: &'a Option<KnownRef>,
     policy: &'a [PolicyLine],
     epochs: &'a [Epoch],
-    events: &'a [Event],
+    events: Vec<&'a Event>,
     examples: &'a [Example],
     files: &'a [FileFact],
     log_tail: Vec<String>,
@@ -49,7 +51,7 @@ impl<'a> Detail<'a> {
             known: &trial.known,
             policy: &trial.policy,
             epochs: &trial.epochs,
-            events: &trial.events,
+            events: trial.events.iter().collect(),
             examples: &trial.examples,
             files: &trial.files,
             log_tail: trial.log_tail.iter().map(|line| shorten(line, LINE)).collect(),
@@ -66,10 +68,20 @@ impl<'a> Detail<'a> {
         }
         self.log_tail.clear();
         self.files = &[];
-        self.events = &self.events[..self.events.len().min(50)];
+        self.events = fewer(self.events);
         self.cut = true;
         json(&self)
     }
+}
+
+/// The events that tell most, in their order: of the fsyncs, which may be thousands, the longest.
+fn fewer(mut events: Vec<&Event>) -> Vec<&Event> {
+    let length = |event: &Event| event.until_ms.map_or(f64::INFINITY, |until_ms| until_ms - event.at_ms);
+    let often = |event: &Event| event.kind == "fsync" && event.until_ms.is_some();
+    events.sort_by(|one, other| often(one).cmp(&often(other)).then(length(other).total_cmp(&length(one))));
+    events.truncate(MOST_EVENTS);
+    events.sort_by(|one, other| one.at_ms.total_cmp(&other.at_ms));
+    events
 }
 
 /// The packs, a line each; which trials they hold, in order; and how many telling ones they do not.
@@ -108,5 +120,36 @@ impl Details {
         details.untold =
             rest.iter().filter(|&&at| trials[at].verdict != Verdict::Kept || trials[at].lost > 0).count();
         Ok(details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_events_the_short_fsyncs_go_first() {
+        let event = |kind: &str, at_ms: f64, took_ms: Option<f64>| Event {
+            kind: kind.into(),
+            at_ms,
+            until_ms: took_ms.map(|took_ms| at_ms + took_ms),
+            ..Event::default()
+        };
+        let mut events: Vec<_> =
+            (0..1_000).map(|n| event("fsync", f64::from(n), Some(f64::from(n % 100)))).collect();
+        events.push(event("fault", 500.5, None));
+        events.push(event("rewrite", 990.5, Some(3.0)));
+        let kept = fewer(events.iter().collect());
+        assert_eq!(kept.len(), MOST_EVENTS);
+        assert!(kept.is_sorted_by(|one, other| one.at_ms <= other.at_ms));
+        assert!(
+            kept.iter().any(|event| event.kind == "fault")
+                && kept.iter().any(|event| event.kind == "rewrite")
+        );
+        let least = kept
+            .iter()
+            .filter(|event| event.kind == "fsync")
+            .map(|event| event.until_ms.unwrap_or(0.0) - event.at_ms);
+        assert!(least.fold(f64::INFINITY, f64::min) >= 80.0);
     }
 }

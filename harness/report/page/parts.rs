@@ -11,6 +11,8 @@ pub const SCRIPT: &[&str] = &[
     include_str!("../../../templates/script/colors.js"),
     include_str!("../../../templates/script/cells.js"),
     include_str!("../../../templates/script/map.js"),
+    include_str!("../../../templates/script/paint.js"),
+    include_str!("../../../templates/script/table.js"),
     include_str!("../../../templates/script/policies.js"),
     include_str!("../../../templates/script/frontier.js"),
     include_str!("../../../templates/script/grid.js"),
@@ -19,11 +21,12 @@ pub const SCRIPT: &[&str] = &[
     include_str!("../../../templates/script/trial.js"),
     include_str!("../../../templates/script/lanes.js"),
     include_str!("../../../templates/script/keys.js"),
+    include_str!("../../../templates/script/paper.js"),
     include_str!("../../../templates/script/start.js"),
     "})();",
 ];
 
-/// The dark palette is there twice: for who prefers it, and for who asks for it.
+/// The dark palette is there twice, for who prefers it and for who asks for it, and the light one too: paper is light.
 pub const STYLE: &[&str] = &[
     ":root{",
     include_str!("../../../templates/style/light.css"),
@@ -32,6 +35,9 @@ pub const STYLE: &[&str] = &[
     "}}:root[data-theme=dark]{",
     include_str!("../../../templates/style/dark.css"),
     "}",
+    "@media print{:root:root:root{",
+    include_str!("../../../templates/style/light.css"),
+    "}}",
     include_str!("../../../templates/style/text.css"),
     include_str!("../../../templates/style/overview.css"),
     include_str!("../../../templates/style/grid.css"),
