@@ -11,6 +11,7 @@ pub const SCRIPT: &[&str] = &[
     include_str!("../../../templates/script/colors.js"),
     include_str!("../../../templates/script/cells.js"),
     include_str!("../../../templates/script/map.js"),
+    include_str!("../../../templates/script/advice.js"),
     include_str!("../../../templates/script/policies.js"),
     include_str!("../../../templates/script/frontier.js"),
     include_str!("../../../templates/script/grid.js"),
