@@ -42,11 +42,15 @@ pub fn apply_known(known: &[Known], record: &mut TrialRecord) {
         return;
     }
     let first = |of: fn(&Known) -> Option<&String>| causes.iter().find_map(|entry| of(entry)).cloned();
-    let words: Vec<_> = causes.iter().filter_map(|entry| entry.cause.as_deref()).collect();
+    let words = |of: fn(&Known) -> Option<&String>| {
+        let words: Vec<_> = causes.iter().filter_map(|entry| of(entry)).map(String::as_str).collect();
+        words.join(" ")
+    };
     record.verdict = Verdict::Known;
     record.known = Some(KnownRef {
         link: first(|entry| entry.link.as_ref()).unwrap_or_default(),
-        cause: words.join(" "),
+        cause: words(|entry| entry.cause.as_ref()),
+        remedy: words(|entry| entry.remedy.as_ref()),
     });
 }
 

@@ -58,6 +58,10 @@ pub struct Applied {
     pub source: String,
     /// Most that may be lost.
     pub allow: Allow,
+    /// Most that it allows whenever the fault strikes: `allow` may be less, by the luck of the moment.
+    pub bound: Allow,
+    /// What kind of misfortune it is about.
+    pub class: &'static str,
     /// Whether the server may refuse to start.
     pub may_refuse: bool,
     /// Whether the loss must be one contiguous tail.
@@ -73,6 +77,8 @@ impl Applied {
             source: self.source.clone(),
             allowed: self.allow.words(),
             window_ms: self.allow.window_ms(),
+            bound_ms: self.bound.window_ms(),
+            class: self.class.into(),
         }
     }
 }
@@ -86,6 +92,9 @@ pub fn promise(facts: &Circumstances, overrides: &[Override], trial: &TrialFacts
         }
         if let Some(window) = own.lost_window {
             applied.allow = Allow::Window(window);
+        }
+        if own.lost.is_some() || own.lost_window.is_some() {
+            applied.bound = applied.allow;
         }
         applied.may_refuse = own.may_refuse.unwrap_or(applied.may_refuse);
         applied.id = "matrix".into();

@@ -30,19 +30,31 @@ pub struct Row {
     pub sentence: &'static str,
     /// Where it is written down.
     pub source: &'static str,
+    /// What whoever cannot afford what it allows may do; empty where it allows nothing.
+    pub remedy: &'static str,
 }
 
-/// What kind of misfortune a row is about, in a word for reports: `death` of the process, loss of `power`, damaged `files`,
-/// a `place` that is taken away, a `failover`, or a `switch` of settings or versions. A row of the user's own counts as a death.
-pub fn class(id: &str) -> &'static str {
-    match id {
-        "tail-truncated" | "damaged" | "repaired" | "restored" => "files",
-        "no-volume" => "place",
-        "switched" | "first-rewrite" => "switch",
-        "promoted" => "failover",
-        id if id.contains("power-cut") => "power",
-        _ => "death",
+/// What kind of misfortune an epoch is about, in a word for reports: `death` of the process, loss of `power`, damaged
+/// `files`, a `place` that is taken away, a `failover`, or a `switch` of settings or versions.
+fn class(facts: &Circumstances) -> &'static str {
+    if facts.data_dropped {
+        "place"
+    } else if facts.damage.is_some() || facts.repaired || facts.restored.is_some() {
+        "files"
+    } else if facts.promoted {
+        "failover"
+    } else if facts.switched || facts.first_rewrite_pending {
+        "switch"
+    } else if facts.power_cut.is_some() {
+        "power"
+    } else {
+        "death"
     }
+}
+
+/// What whoever cannot afford what a row allows may do; empty for a row that allows nothing, and for one of the user's own.
+pub fn remedy(id: &str) -> &'static str {
+    ROWS.iter().find(|row| row.id == id).map_or("", |row| row.remedy)
 }
 
 const NEVER: fn(&Circumstances) -> bool = |_| false;
@@ -57,6 +69,7 @@ pub const ROWS: &[Row] = &[
         suffix: false,
         sentence: "a server whose volume or data directory is taken away starts empty",
         source: "docs",
+        remedy: "Give the data directory a volume or a folder that outlives its container.",
     },
     Row {
         id: "promoted",
@@ -66,6 +79,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "a replica that takes over has what it had read, in order, and all that a WAIT has answered for",
         source: "docs",
+        remedy: "Ask for WAIT on what must survive a failover, and set min-replicas-to-write.",
     },
     Row {
         id: "restored",
@@ -79,6 +93,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "a copy of the data directory holds what was written before the copying began",
         source: "docs; principle",
+        remedy: "Back up more often than you can afford to lose, and restore into an empty folder.",
     },
     Row {
         id: "repaired",
@@ -92,6 +107,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "a repair by hand keeps what comes before the damage, and says what it cuts off",
         source: "docs; source",
+        remedy: "Copy the files before a repair, and compare: what the tool cuts off is gone.",
     },
     Row {
         id: "tail-truncated",
@@ -101,6 +117,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "an AOF whose tail is missing loses the cut commands; with aof-load-truncated no it is refused",
         source: "docs; run",
+        remedy: "Keep a replica or a backup: the end of a torn file is nowhere else.",
     },
     Row {
         id: "damaged",
@@ -110,6 +127,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "damage anywhere but in the tail of the AOF is refused, or loses nothing",
         source: "principle",
+        remedy: "Restore the file from a replica or a backup; do not start on it before.",
     },
     Row {
         id: "first-rewrite",
@@ -119,6 +137,7 @@ pub const ROWS: &[Row] = &[
         suffix: false,
         sentence: "an AOF that is being switched on protects nothing before its first rewrite has ended",
         source: "source",
+        remedy: "After CONFIG SET appendonly yes, wait until INFO persistence says aof_rewrite_in_progress:0 and aof_last_bgrewrite_status:ok.",
     },
     Row {
         id: "switched",
@@ -128,6 +147,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "a start with another persistence setting is refused, or loses nothing more than the stop did",
         source: "principle",
+        remedy: "Switch while the server runs: CONFIG SET, wait for the first rewrite, CONFIG REWRITE, and only then restart.",
     },
     Row {
         id: "aof-power-cut-no",
@@ -137,6 +157,7 @@ pub const ROWS: &[Row] = &[
         suffix: false,
         sentence: "with appendfsync no the kernel decides when a write becomes durable",
         source: "docs",
+        remedy: "Set appendfsync everysec, or always for what no power cut may take.",
     },
     Row {
         id: "aof-power-cut",
@@ -146,6 +167,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "a power cut takes what no fsync covers: nothing with appendfsync always, with everysec what was written in 1 s and twice the time of an fsync",
         source: "docs; source",
+        remedy: "Set appendfsync always, or wait with WAITAOF (from 7.2 on), for writes that no power cut may take.",
     },
     Row {
         id: "aof-clean-exit",
@@ -155,6 +177,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "an AOF is flushed and synced before a clean exit",
         source: "source; run",
+        remedy: "Give a stop the time that it needs, and look at its exit code.",
     },
     Row {
         id: "aof-always",
@@ -164,6 +187,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "with appendfsync always a reply is sent after the write is on disk",
         source: "docs",
+        remedy: "",
     },
     Row {
         id: "aof-everysec",
@@ -173,6 +197,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "with appendfsync everysec a write waits only for an fsync that is in flight, at most 2 s",
         source: "source; run",
+        remedy: "Set appendfsync always where even the last two seconds count.",
     },
     Row {
         id: "aof-no",
@@ -182,6 +207,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "with appendfsync no a write is handed to the kernel before its reply, and outlives the process",
         source: "source; run",
+        remedy: "Set appendfsync everysec, if the machine may fail too.",
     },
     Row {
         id: "saved-at-exit",
@@ -191,6 +217,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "a server with save points (or told to SAVE) writes a snapshot before a clean exit",
         source: "source; run",
+        remedy: "Give a stop more time than a save takes, and look at its exit code.",
     },
     Row {
         id: "rdb",
@@ -200,6 +227,7 @@ pub const ROWS: &[Row] = &[
         suffix: true,
         sentence: "a server with snapshots alone keeps what its last completed save holds",
         source: "docs; run",
+        remedy: "Set appendonly yes: save points alone lose all that came after the last save.",
     },
     Row {
         id: "none",
@@ -209,6 +237,7 @@ pub const ROWS: &[Row] = &[
         suffix: false,
         sentence: "a server without AOF and without save points keeps nothing",
         source: "docs; run",
+        remedy: "Set appendonly yes, or treat the server as a cache.",
     },
 ];
 
@@ -220,6 +249,9 @@ pub fn row(facts: &Circumstances) -> Applied {
         sentence: row.sentence.into(),
         source: row.source.into(),
         allow: (row.allow)(facts),
+        // What it allows at the worst moment: that no fsync was in flight is luck.
+        bound: (row.allow)(&Circumstances { settled_us: None, ..facts.clone() }),
+        class: class(facts),
         may_refuse: (row.may_refuse)(facts),
         suffix: row.suffix,
     }

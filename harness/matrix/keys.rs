@@ -513,5 +513,6 @@ static KNOWN: Table = Table {
         key("beside", Kind::Words(SEEN), "Shapes or anomalies that may come with it."),
         key("link", Kind::Text, "Link to its report."),
         key("cause", Kind::Text, "What is known of its cause."),
+        key("remedy", Kind::Text, "What to do about it."),
     ],
 };

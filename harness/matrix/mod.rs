@@ -441,6 +441,8 @@ pub struct Known {
     pub link: Option<String>,
     /// What is known of its cause.
     pub cause: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
 }
 
 /// Words of matrix.toml that modules further on own.

@@ -163,6 +163,7 @@ pub fn known(root: &Sheet<'_, '_>, names: &Names<'_>, notes: &Notes) -> Vec<Know
             beside: sheet.some_of("beside"),
             link: sheet.string("link"),
             cause: sheet.string("cause"),
+            remedy: sheet.string("remedy"),
         };
         sheet.end();
         known

@@ -110,7 +110,7 @@ impl TrialRecord {
         }
         let one = [&mut self.message, &mut self.repro, &mut self.origin.source].into_iter();
         one.chain(promised(&mut self.promise))
-            .chain(self.known.iter_mut().flat_map(|known| [&mut known.link, &mut known.cause]))
+            .chain(self.known.iter_mut().flat_map(|known| [&mut known.link, &mut known.cause, &mut known.remedy]))
             .chain(
                 self.policy.iter_mut().flat_map(|line| line.requested.iter_mut().chain(&mut line.effective)),
             )
@@ -184,6 +184,11 @@ pub struct Promise {
     pub allowed: String,
     /// The same as a stretch of time before the fault, 0 for nothing; absent where time does not bound it.
     pub window_ms: Option<f64>,
+    /// What the promise allows whenever the fault strikes: `window_ms` may be less, by the luck of the moment.
+    pub bound_ms: Option<f64>,
+    /// What kind of misfortune it is about: `death` of the process, loss of `power`, damaged `files`, a `place` that is
+    /// taken away, a `failover`, a `switch` of settings or versions.
+    pub class: String,
 }
 
 /// A listed defect.
@@ -194,6 +199,8 @@ pub struct KnownRef {
     pub link: String,
     /// What is known of its cause.
     pub cause: String,
+    /// What to do about it; may be empty.
+    pub remedy: String,
 }
 
 /// The writes up to one death, and what the next start showed of them.

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::statistics::worst_share;
 use crate::record::{TrialRecord, Verdict};
 
+/// Servers that are named one by one.
+const NAMES: usize = 4;
+
 /// Trials that say the same.
 pub struct Finding<'a> {
     /// What they say.
@@ -13,6 +16,10 @@ pub struct Finding<'a> {
     pub title: String,
     /// Report of the defect, where one is listed.
     pub link: &'a str,
+    /// What to do.
+    pub remedy: String,
+    /// Servers on which trials of the same policies and faults kept their promises.
+    pub spared: BTreeSet<&'a str>,
     /// The trials, by number.
     pub trials: Vec<usize>,
     /// The one that lost the greatest share.
@@ -39,6 +46,7 @@ struct Cause<'a> {
     verdict: Verdict,
     /// Link and cause of a listed defect, the promise that was broken, or what went wrong.
     because: [&'a str; 2],
+    remedy: &'a str,
     signature: String,
 }
 
@@ -53,7 +61,11 @@ impl<'a> Cause<'a> {
                 (Default::default(), without_numbers(&trial.message))
             }
         };
-        Self { verdict: trial.verdict, because, signature }
+        let remedy = match (&trial.known, trial.verdict) {
+            (Some(known), Verdict::Known) => known.remedy.as_str(),
+            _ => "",
+        };
+        Self { verdict: trial.verdict, because, remedy, signature }
     }
 }
 
@@ -69,11 +81,14 @@ fn finding<'a>(trials: &'a [TrialRecord], cause: &Cause<'a>, numbers: Vec<usize>
             trials[numbers[0]].message.clone()
         }
     };
+    let spared = spared(trials, &numbers);
     let names = |of: fn(&TrialRecord) -> &str| numbers.iter().map(|&number| of(&trials[number])).collect();
     Finding {
         verdict: cause.verdict,
         title,
         link: if cause.verdict == Verdict::Known { cause.because[0] } else { "" },
+        remedy: remedy(cause, &spared),
+        spared,
         worst,
         axes: [
             ("server", names(|trial| &trial.server)),
@@ -83,6 +98,32 @@ fn finding<'a>(trials: &'a [TrialRecord], cause: &Cause<'a>, numbers: Vec<usize>
         ],
         trials: numbers,
     }
+}
+
+/// What to do about a cause: what is listed; else what can be said of any breach.
+fn remedy(cause: &Cause<'_>, spared: &BTreeSet<&str>) -> String {
+    let elsewhere = match spared.iter().copied().take(NAMES).collect::<Vec<_>>().join(", ") {
+        names if names.is_empty() => String::new(),
+        names => format!(" Not seen on {names}."),
+    };
+    match cause.verdict {
+        Verdict::Known if !cause.remedy.is_empty() => cause.remedy.to_owned(),
+        Verdict::Known => format!("No remedy is listed; the report of the defect may know one.{elsewhere}"),
+        Verdict::Broken => format!("Not listed: run its worst trial again, keep the log, report it.{elsewhere}"),
+        Verdict::Kept | Verdict::Inconclusive | Verdict::Unsupported | Verdict::Errored => String::new(),
+    }
+}
+
+/// Servers on which the same policies kept their promises under the same faults, and none showed the same.
+fn spared<'a>(trials: &'a [TrialRecord], numbers: &[usize]) -> BTreeSet<&'a str> {
+    let case = |trial: &'a TrialRecord| (trial.persistence.as_str(), trial.workload.as_str(), trial.fault.as_str());
+    let (mut cases, mut servers) = (BTreeSet::new(), BTreeSet::new());
+    for &number in numbers {
+        cases.insert(case(&trials[number]));
+        servers.insert(trials[number].server.as_str());
+    }
+    let kept = trials.iter().filter(|trial| trial.verdict == Verdict::Kept && cases.contains(&case(trial)));
+    kept.map(|trial| trial.server.as_str()).filter(|server| !servers.contains(server)).collect()
 }
 
 fn anomalies(trial: &TrialRecord) -> String {
@@ -121,7 +162,11 @@ mod tests {
             ..TrialRecord::default()
         };
         let known = |fault| TrialRecord {
-            known: Some(KnownRef { link: "https://example.com/1".into(), cause: "it is so".into() }),
+            known: Some(KnownRef {
+                link: "https://example.com/1".into(),
+                cause: "it is so".into(),
+                remedy: String::new(),
+            }),
             ..trial(fault, Verdict::Known, "lost 3 of 9")
         };
         let hole = TrialRecord { anomalies: vec![Anomaly::Hole], ..trial("kill", Verdict::Broken, "lost 7") };

@@ -10,6 +10,7 @@ pub mod allure;
 pub mod annotations;
 mod assemble;
 mod badge;
+mod breach;
 pub mod cases;
 pub mod comparison;
 mod csv;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::contract::table;
-use crate::record::{CaseFacts, Epoch, Report, TrialRecord, Verdict};
+use crate::record::{Anomaly, CaseFacts, Epoch, Report, TrialRecord, Verdict};
 
 /// One in twenty: the chance to be wrong that a bound is allowed.
 const ERROR: f64 = 0.05;
@@ -11,9 +10,7 @@ const ERROR: f64 = 0.05;
 /// Puts the trials of each case together, over all seeds. Trials that prove nothing are left out.
 pub fn by_case(trials: &[TrialRecord]) -> Vec<CaseFacts> {
     let mut cases: BTreeMap<[&str; 6], Vec<&TrialRecord>> = BTreeMap::new();
-    let proves =
-        |trial: &&TrialRecord| matches!(trial.verdict, Verdict::Kept | Verdict::Broken | Verdict::Known);
-    for trial in trials.iter().filter(proves) {
+    for trial in trials.iter().filter(|trial| proves(trial)) {
         let case =
             [&trial.suite, &trial.server, &trial.persistence, &trial.storage, &trial.workload, &trial.fault];
         cases.entry(case.map(String::as_str)).or_default().push(trial);
@@ -65,12 +62,38 @@ fn facts(case: [&str; 6], trials: &[&TrialRecord]) -> CaseFacts {
     }
 }
 
-/// What kind of misfortune a trial is about. A cut of the power speaks for itself, whichever promise it met.
+/// Kinds of misfortune in the order in which they are told: a word, and when it is. A trial that meets several is about
+/// the last of them: what dies, and is then damaged, is about the damage.
+pub const CLASSES: [(&str, &str); 7] = [
+    ("death", "the process dies"),
+    ("power", "the power goes"),
+    ("switch", "settings or versions change"),
+    ("failover", "a replica takes over"),
+    ("files", "files are damaged"),
+    ("place", "the volume is taken away"),
+    ("policy", "the policy is not in force"),
+];
+
+/// What kind of misfortune a trial is about: what was done to it, and not which of its lives went worst.
 pub fn class(trial: &TrialRecord) -> &'static str {
-    if trial.epochs.iter().any(|epoch| epoch.death.contains("power-cut")) {
-        return "power";
+    CLASSES[class_rank(trial)].0
+}
+
+/// The place of a trial's misfortune in the order of [`CLASSES`].
+pub fn class_rank(trial: &TrialRecord) -> usize {
+    let rank = |class: &str| CLASSES.iter().position(|(word, _)| *word == class).unwrap_or(0);
+    if trial.anomalies.contains(&Anomaly::PolicyNotInForce) {
+        return rank("policy");
     }
-    table::class(trial.promise.as_ref().map_or("", |promise| &promise.id))
+    let promises = trial.epochs.iter().filter_map(|epoch| epoch.promise.as_ref()).chain(&trial.promise);
+    let met = promises.map(|promise| rank(&promise.class));
+    let cut = trial.epochs.iter().any(|epoch| epoch.death.contains("power-cut"));
+    met.chain(cut.then(|| rank("power"))).max().unwrap_or(0)
+}
+
+/// Whether a trial says something of the server: it was kept, or it was not.
+pub fn proves(trial: &TrialRecord) -> bool {
+    matches!(trial.verdict, Verdict::Kept | Verdict::Broken | Verdict::Known)
 }
 
 /// The life that lost the greatest share of what it had acknowledged.

@@ -18,6 +18,7 @@ const data = await unpack($("data").textContent);
 document.documentElement.classList.remove("bare");
 $("data").remove();
 
+const CLASSES = Object.fromEntries(data.classes);
 const DIMS = ["verdict", "suite", "server", "persistence", "storage", "workload", "class", "fault", "engine", "shape"];
 const total = data.verdict.at.length;
 for (const dim of [...DIMS, "place", "lost_at", "anomalies", "message", "promise", "repro"]) data[dim].at = Uint32Array.from(data[dim].at);

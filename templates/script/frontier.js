@@ -1,6 +1,6 @@
 // Latency against loss: who is to the lower left of everybody else is on the frontier.
 const drawFrontier = (list, best, loss, recovery) => {
-  const shown = list.filter((one) => one.p99 != null);
+  const shown = list.filter((one) => one.p99 != null && one.runs);
   if (shown.length < 2) {
     $("frontier").replaceChildren();
     $("frontier-says").textContent = "";

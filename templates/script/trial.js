@@ -53,7 +53,7 @@ const evidence = (trial) => {
 const promiseOf = (trial) => trial.promise && el("div", { class: "promise" },
   el("p", {}, el("b", {}, "The promise that applied: "), `${trial.promise.sentence}. It may lose ${trial.promise.allowed}.`),
   el("p", { class: "quiet" }, "Row ", el("code", {}, trial.promise.id), ` of the contract. Where it is written: ${sourceText(trial.promise.source)}.`));
-const knownOf = (trial) => trial.known && el("p", { class: "known" }, chip("known"), " ", trial.known.cause + " ", linkTo(trial.known.link));
+const knownOf = (trial) => trial.known && el("p", { class: "known" }, chip("known"), " ", trial.known.cause + " ", linkTo(trial.known.link), trial.known.remedy ? el("span", { class: "remedy" }, el("b", {}, " What to do: "), trial.known.remedy) : "");
 
 const fillTrial = (i, trial) => {
   const kids = [];

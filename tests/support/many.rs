@@ -117,10 +117,14 @@ fn one(
         promise: Some(Promise {
             id: if policy.starts_with("aof") { "aof-everysec".into() } else { "rdb".into() },
             window_ms: policy.starts_with("aof").then_some(2_100.0),
+            bound_ms: policy.starts_with("aof").then_some(2_100.0),
             ..base.promise.clone().unwrap()
         }),
-        known: (verdict == Verdict::Known)
-            .then(|| KnownRef { link: "https://example.com/1".into(), cause: format!("cause {}", n % 9) }),
+        known: (verdict == Verdict::Known).then(|| KnownRef {
+            link: "https://example.com/1".into(),
+            cause: format!("cause {}", n % 9),
+            remedy: format!("remedy {}", n % 9),
+        }),
         repro: format!(
             "cargo test --test persistence -- --repro 'core::{server}::{policy}::{workload}::{fault}::s{seed}'"
         ),

@@ -88,6 +88,8 @@ fn promise() -> Promise {
         source: "docs".into(),
         allowed: "nothing".into(),
         window_ms: Some(0.0),
+        bound_ms: Some(0.0),
+        class: "death".into(),
     }
 }
 
@@ -196,7 +198,7 @@ pub fn hostile() -> TrialRecord {
             allowed: text(),
             window_ms: None,
         }),
-        known: Some(KnownRef { link: "javascript:alert(1)".into(), cause: text() }),
+        known: Some(KnownRef { link: "javascript:alert(1)".into(), cause: text(), remedy: text() }),
         repro: text(),
         lost: 1,
         ..trial("kill", 6, Verdict::Errored)
@@ -211,7 +213,11 @@ pub fn lines() -> Vec<JournalLine> {
         lost: 40,
         shape: Shape::All,
         anomalies: vec![Anomaly::Lost],
-        known: Some(KnownRef { link: "https://example.com/1".into(), cause: "it is so".into() }),
+        known: Some(KnownRef {
+            link: "https://example.com/1".into(),
+            cause: "it is so".into(),
+            remedy: "do it another way".into(),
+        }),
         ..trial("kill", 3, Verdict::Known)
     };
     let trials = [

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::record::{Report, TrialRecord};
+use crate::contract::table;
+use crate::record::{Anomaly, Epoch, Report, TrialRecord, Verdict};
 use crate::report::findings::Finding;
-use crate::report::statistics::{class, worst_life, worst_share};
+use crate::report::statistics::{CLASSES, class, worst_life, worst_share};
 
 /// Longest message that a page shows of a trial without details.
 const MESSAGE: usize = 600;
@@ -14,6 +15,8 @@ const MESSAGE: usize = 600;
 /// Into how many parts the writes of a life are put to say where a loss lies.
 const PARTS: usize = 16;
 const DEATH: &str = "death";
+/// A trial that met another policy than it was named for says nothing of its fault.
+const NOT_IN_FORCE: &str = "policy";
 
 /// What the page's script reads.
 #[derive(Serialize)]
@@ -37,9 +40,16 @@ pub struct Columns<'a> {
     meanings: BTreeMap<&'static str, &'static str>,
     /// What kind of misfortune a fault is: what most trials under it were judged by.
     class: Column,
+    /// What the words for that mean.
+    classes: [(&'static str, &'static str); CLASSES.len()],
     promise: Column,
-    /// What that promise lets go, as a stretch of time; absent where time does not bound it.
-    allowed_ms: Vec<Option<f64>>,
+    /// What to do about a loss that a promise allows.
+    remedies: BTreeMap<&'a str, &'static str>,
+    /// What the promises of a trial's lives let go whenever the fault strikes, as a stretch of time; absent where time
+    /// does not bound it.
+    bound_ms: Vec<Option<f64>>,
+    /// Whether the server came back: 0 it did, 1 it refused to as it may, 2 it did not, 3 the trial does not say.
+    back: Vec<u8>,
     message: Column,
     /// The command that runs a trial again, with `{}` for its name.
     repro: Column,
@@ -137,11 +147,20 @@ impl<'a> Columns<'a> {
             anomalies: Column::of(trials, |trial| {
                 trial.anomalies.iter().map(|anomaly| anomaly.as_str()).collect::<Vec<_>>().join(" ")
             }),
-            class: Column::of(trials, |trial| {
-                kinds.get(trial.fault.as_str()).copied().unwrap_or(DEATH).into()
+            class: Column::of(trials, |trial| match class(trial) {
+                NOT_IN_FORCE => NOT_IN_FORCE.into(),
+                own => kinds.get(trial.fault.as_str()).copied().unwrap_or(own).into(),
             }),
+            classes: CLASSES,
             promise: Column::of(trials, |trial| promise(trial).into()),
-            allowed_ms: trials.iter().map(|trial| trial.promise.as_ref()?.window_ms).collect(),
+            remedies: trials
+                .iter()
+                .map(promise)
+                .map(|id| (id, table::remedy(id)))
+                .filter(|(_, text)| !text.is_empty())
+                .collect(),
+            bound_ms: trials.iter().map(bound).collect(),
+            back: trials.iter().map(back).collect(),
             message: Column::of(trials, |trial| shorten(&trial.message, MESSAGE)),
             repro: Column::of(trials, |trial| trial.repro.replacen(&trial.name, "{}", 1)),
             seed: trials.iter().map(|trial| trial.seed).collect(),
@@ -222,6 +241,33 @@ fn promise(trial: &TrialRecord) -> &str {
     trial.promise.as_ref().map_or("", |promise| &promise.id)
 }
 
+/// The most that the promises of a trial's lives allow; no bound where one of them has none.
+fn bound(trial: &TrialRecord) -> Option<f64> {
+    let lives = trial.epochs.iter().filter_map(|epoch| epoch.promise.as_ref());
+    let bounds = lives.chain(&trial.promise).map(|promise| promise.bound_ms);
+    bounds.reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other))).flatten()
+}
+
+/// Whether the server came back. States of an explored disk are started in another place, and say nothing of it.
+fn back(trial: &TrialRecord) -> u8 {
+    let stayed_away = |epoch: &Epoch| {
+        let seen = &epoch.anomalies;
+        seen.contains(&Anomaly::RefusedToStart) || seen.contains(&Anomaly::StuckLoading)
+    };
+    let away: Vec<_> = trial.epochs.iter().filter(|epoch| stayed_away(epoch)).collect();
+    if trial.exploration.is_some() {
+        3
+    } else if away.iter().any(|epoch| epoch.verdict != Verdict::Kept) {
+        2
+    } else if !away.is_empty() {
+        1
+    } else if trial.recovery_ms.is_some() {
+        0
+    } else {
+        3
+    }
+}
+
 /// In parts of ten thousand; whatever was lost is at least one.
 fn parts(trial: &TrialRecord) -> u64 {
     let parts = (worst_share(trial) * 1e4).round() as u64;
@@ -269,17 +315,17 @@ mod tests {
 
     #[test]
     fn a_fault_is_of_the_kind_that_most_of_its_trials_are_of() {
-        let trial = |fault: &str, promise: &str| TrialRecord {
+        let trial = |fault: &str, class: &str| TrialRecord {
             fault: fault.into(),
-            promise: Some(crate::record::Promise { id: promise.into(), ..Default::default() }),
+            promise: Some(crate::record::Promise { class: class.into(), ..Default::default() }),
             ..TrialRecord::default()
         };
         let trials = [
-            trial("failover", "promoted"),
-            trial("failover", "none"),
-            trial("kill", "aof-always"),
-            trial("kill", "aof-always"),
-            trial("kill", "switched"),
+            trial("failover", "failover"),
+            trial("failover", "death"),
+            trial("kill", "death"),
+            trial("kill", "death"),
+            trial("kill", "switch"),
             TrialRecord { fault: "unsupported".into(), ..TrialRecord::default() },
         ];
         let kinds = kinds(&trials);

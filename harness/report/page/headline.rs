@@ -1,63 +1,186 @@
 //! The answer, as sentences that need no script.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::record::{Outcome, Report, TrialRecord, Verdict};
+use super::answer::{self, share, worst};
+use crate::record::{Check, Outcome, Report, TrialRecord, Verdict, exit};
+use crate::report::cases::{self, name_of};
 use crate::report::findings::Finding;
-use crate::report::statistics::{chance_at_most, class, worst_share};
-use crate::report::text::grouped;
+use crate::report::statistics::{chance_at_most, class, class_rank, proves};
+use crate::report::text::{count, grouped, short};
+use crate::report::breach;
 
-/// Reasons why something was not tested that are told one by one.
-const REASONS: usize = 3;
 /// Policies that are named one by one.
 const POLICIES: usize = 4;
+/// Longest name in a sentence.
+const NAME: usize = 60;
+/// Reasons why something was not tested that are told one by one.
+const REASONS: usize = 3;
+/// Longest text that comes from elsewhere.
+const TEXT: usize = 120;
 
 /// One of the few things to know at once.
-pub struct Highlight<'a> {
+pub struct Highlight {
     /// What it is about.
     pub label: &'static str,
     /// A short sentence.
     pub text: String,
-    /// The trial that shows it.
-    pub trial: Option<&'a str>,
 }
 
-/// The answer, as a sentence.
+/// The answer, as a sentence: what was broken, by whom, when and how much; else what is in the way of saying that all is
+/// well; else what is known, or the worst that was allowed.
 pub fn headline(report: &Report) -> String {
     let totals = &report.totals;
+    let of = |verdict| report.trials.iter().filter(move |trial| trial.verdict == verdict);
+    let broken = (totals.broken > 0).then(|| broken(of(Verdict::Broken))).flatten();
     if report.run.interrupted {
-        let so_far = match totals.broken {
-            0 => String::new(),
-            1 => "; one lost more than was promised".into(),
-            broken => format!("; {} lost more than was promised", grouped(broken)),
-        };
         let (done, of) = (grouped(totals.trials), grouped(report.run.selected));
+        let so_far = broken.map_or(String::new(), |broken| format!(". {broken}"));
         return format!("Interrupted after {done} of {of} trials{so_far}");
     }
-    match (totals.broken, totals.errored + totals.inconclusive) {
-        (0, 0) if totals.known == 1 => "No new breach; one trial shows a known defect".into(),
-        (0, 0) if totals.known > 0 => {
-            format!("No new breach; {} trials show known defects", grouped(totals.known))
-        }
-        (0, 0) if totals.trials == totals.unsupported => "Nothing could be put to the test".into(),
-        (0, 0) => "Every promise was kept".into(),
-        (0, 1) => "No promise was broken, but one trial proved nothing".into(),
-        (0, weak) => format!("No promise was broken, but {} trials proved nothing", grouped(weak)),
-        (1, _) => "One trial lost more than was promised".into(),
-        (broken, _) => format!("{} trials lost more than was promised", grouped(broken)),
+    if let Some(broken) = broken {
+        let part = if report.missing.is_empty() { "" } else { ". The run is incomplete" };
+        return format!("{broken}{part}");
     }
+    if let Some(first) = report.missing.first() {
+        let more = report.missing.len() as u64 - 1;
+        let more = if more > 0 { format!(", and {} more", grouped(more)) } else { String::new() };
+        return format!("Incomplete: {}{more}. What was run broke no promise", short(first, TEXT));
+    }
+    let weak = totals.errored + totals.inconclusive;
+    if totals.trials == totals.unsupported {
+        "Nothing could be put to the test".into()
+    } else if weak > 0 {
+        format!("No promise was broken, but {} proved nothing", count(weak, "trial"))
+    } else if let Some(check) = failed(report) {
+        format!("No promise was broken, but the gate failed: {}", short(&check.message, TEXT))
+    } else if totals.known > 0 {
+        known(of(Verdict::Known))
+    } else {
+        kept(of(Verdict::Kept))
+    }
+}
+
+/// Who broke a promise worst.
+fn broken<'a>(trials: impl Iterator<Item = &'a TrialRecord> + Clone) -> Option<String> {
+    let worst = gravest(trials.clone())?;
+    let cases: BTreeSet<_> = trials.map(|trial| name_of(&trial.name)).collect();
+    let more = match cases.len() {
+        1 => String::new(),
+        2 => ". One more case breaks one".into(),
+        many => format!(". {} more cases break one", grouped(many as u64 - 1)),
+    };
+    let what = match worst.lost {
+        0 => breach::words(worst).into(),
+        _ => format!("{} of its writes are gone", share(worst)),
+    };
+    Some(format!("{} on {} breaks its promise under {}: {what}{more}", who(worst), on(worst), fault(worst)))
+}
+
+fn known<'a>(trials: impl Iterator<Item = &'a TrialRecord>) -> String {
+    match gravest(trials) {
+        Some(worst) if worst.lost > 0 => format!(
+            "No new breach, but a known defect loses data: {} on {} loses {} under {}",
+            who(worst),
+            on(worst),
+            share(worst),
+            fault(worst)
+        ),
+        Some(worst) => format!(
+            "No new breach, but a known defect: {} on {} {} under {}",
+            who(worst),
+            on(worst),
+            breach::words(worst),
+            fault(worst)
+        ),
+        None => "No new breach, but known defects".into(),
+    }
+}
+
+/// The worst that was allowed; a policy that keeps nothing at all is the answer only where there is no other.
+fn kept<'a>(trials: impl Iterator<Item = &'a TrialRecord>) -> String {
+    let lossy: Vec<_> = trials
+        .filter(|trial| trial.lost > 0 && matches!(class(trial), "death" | "power" | "failover"))
+        .collect();
+    let none = |trial: &TrialRecord| trial.promise.as_ref().is_some_and(|promise| promise.id == "none");
+    let worst = worst(lossy.iter().copied().filter(|trial| !none(trial)));
+    match worst.or_else(|| answer::worst(lossy.iter().copied())) {
+        Some(worst) => format!(
+            "Every promise was kept; the most that one allowed: {} lost {} under {}",
+            who(worst),
+            share(worst),
+            fault(worst)
+        ),
+        None => "Every promise was kept".into(),
+    }
+}
+
+/// The trial to speak of: a process that dies and a power that goes come before what somebody does to files.
+fn gravest<'a>(trials: impl Iterator<Item = &'a TrialRecord>) -> Option<&'a TrialRecord> {
+    let mut by_class: BTreeMap<usize, Vec<&TrialRecord>> = BTreeMap::new();
+    for trial in trials {
+        by_class.entry(class_rank(trial)).or_default().push(trial);
+    }
+    by_class.into_values().next().and_then(|trials| worst(trials.into_iter()))
+}
+
+fn who(trial: &TrialRecord) -> Cow<'_, str> {
+    short(&trial.persistence, NAME)
+}
+
+fn on(trial: &TrialRecord) -> Cow<'_, str> {
+    short(&trial.server, NAME)
+}
+
+fn fault(trial: &TrialRecord) -> Cow<'_, str> {
+    short(&trial.fault, NAME)
+}
+
+/// The rule of the gate that failed first.
+fn failed(report: &Report) -> Option<&Check> {
+    report.gate.checks.iter().find(|check| check.outcome == Outcome::Failed)
 }
 
 /// The verdict that the headline speaks of.
 pub fn tone(report: &Report) -> &'static str {
     let totals = &report.totals;
+    let unproven = totals.errored + totals.inconclusive > 0 || totals.trials == totals.unsupported;
     if totals.broken > 0 {
         "broken"
-    } else if totals.errored + totals.inconclusive > 0 || report.run.interrupted {
+    } else if unproven || report.run.interrupted || !report.missing.is_empty() {
         "inconclusive"
+    } else if report.gate.exit_code != exit::KEPT {
+        "broken"
+    } else if totals.known > 0 {
+        "known"
     } else {
         "kept"
     }
+}
+
+/// How many promises, one of a policy under one kind of misfortune each, were kept, and how many were not.
+pub fn promises(report: &Report) -> String {
+    let mut promises: BTreeMap<(&str, usize), Verdict> = BTreeMap::new();
+    for trial in report.trials.iter().filter(|trial| proves(trial)) {
+        let worst = promises.entry((&trial.persistence, class_rank(trial))).or_insert(Verdict::Kept);
+        if cases::weight(trial.verdict) < cases::weight(*worst) {
+            *worst = trial.verdict;
+        }
+    }
+    let of = |verdict| promises.values().filter(|other| **other == verdict).count() as u64;
+    let broken = breach::counts(report.trials.iter().filter(|trial| trial.verdict == Verdict::Broken));
+    let broken = match of(Verdict::Broken) {
+        0 => "none was broken".into(),
+        1 => format!("1 was broken (trials: {broken})"),
+        many => format!("{} were broken (trials: {broken})", grouped(many)),
+    };
+    let known = match of(Verdict::Known) {
+        0 => String::new(),
+        1 => ", 1 fails by a known defect".into(),
+        many => format!(", {} fail by known defects", grouped(many)),
+    };
+    format!("Of {} put to the test, {} held{known}, {broken}", count(promises.len() as u64, "promise"), grouped(of(Verdict::Kept)))
 }
 
 /// Verdicts that were given, and how often.
@@ -75,29 +198,14 @@ pub fn tallies(report: &Report) -> Vec<(&'static str, u64)> {
     counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
-/// The worst loss of each kind, who lost nothing, and what was not tested and why.
-pub fn highlights<'a>(report: &'a Report, findings: &[Finding<'_>]) -> Vec<Highlight<'a>> {
-    let mut all = Vec::new();
-    let kinds = [
-        (Verdict::Broken, "Worst breach"),
-        (Verdict::Known, "Worst known defect"),
-        (Verdict::Kept, "Worst loss that is allowed"),
-    ];
-    for (verdict, label) in kinds {
-        all.extend(worst(report, verdict).map(|trial| Highlight {
-            label,
-            text: loss(trial),
-            trial: Some(&trial.name),
-        }));
-    }
-    all.extend(unharmed(report));
-    all.extend(untested(report, findings));
-    all.extend(gate(report));
-    all
+/// Who lost nothing, what was not tested and why, and what the gate holds against the run.
+pub fn highlights(report: &Report, findings: &[Finding<'_>]) -> Vec<Highlight> {
+    let all = [spared(report), untested(report, findings), gate(report)];
+    all.into_iter().flatten().collect()
 }
 
 /// What the gate holds against the run.
-fn gate(report: &Report) -> Option<Highlight<'_>> {
+fn gate(report: &Report) -> Option<Highlight> {
     // What the verdicts say already is not said twice.
     let said = ["broken", "errored", "inconclusive", "interrupted"];
     let held = report.gate.checks.iter().filter(|check| check.outcome != Outcome::Passed);
@@ -108,66 +216,59 @@ fn gate(report: &Report) -> Option<Highlight<'_>> {
     } else {
         "The gate warns"
     };
-    (!words.is_empty()).then(|| Highlight { label, text: words.join(" · "), trial: None })
+    (!words.is_empty()).then(|| Highlight { label, text: words.join(" · ") })
 }
 
-fn worst(report: &Report, verdict: Verdict) -> Option<&TrialRecord> {
-    let lossy = report.trials.iter().filter(|trial| trial.verdict == verdict && trial.lost > 0);
-    // Who loses everything because the place is taken away has nothing to say about the policy.
-    let telling = lossy.filter(|trial| verdict != Verdict::Kept || class(trial) == "death");
-    telling.max_by(|one, other| {
-        let key = |trial: &TrialRecord| (worst_share(trial), trial.lost);
-        let ((share, lost), (other_share, other_lost)) = (key(one), key(other));
-        share.total_cmp(&other_share).then(lost.cmp(&other_lost))
-    })
-}
-
-fn loss(trial: &TrialRecord) -> String {
-    let percent = worst_share(trial) * 100.0;
-    let share = if percent >= 1.0 { format!("{percent:.0}%") } else { "under 1%".into() };
-    let window = trial.window_ms.map_or_else(String::new, |ms| {
-        let window = if ms < 1000.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1000.0) };
-        format!(", the oldest {window} before the fault")
-    });
-    let TrialRecord { persistence, fault, server, .. } = trial;
-    let writes = if trial.lost == 1 { "one write".into() } else { format!("{} writes", grouped(trial.lost)) };
-    format!("{share} of a life, {writes}{window}: {persistence} under {fault}, {server}")
-}
-
-/// Policies that lost nothing when the process died, with what that proves.
-fn unharmed(report: &Report) -> Option<Highlight<'_>> {
+/// Policies that lost nothing when the process died, and what the same policies did when the power went.
+fn spared(report: &Report) -> Option<Highlight> {
+    let of = |class: &'static str| {
+        report.trials.iter().filter(move |trial| proves(trial) && self::class(trial) == class)
+    };
     let mut policies: BTreeMap<&str, (u64, bool)> = BTreeMap::new();
-    let proves =
-        |trial: &&TrialRecord| matches!(trial.verdict, Verdict::Kept | Verdict::Broken | Verdict::Known);
-    for trial in report.trials.iter().filter(proves).filter(|trial| class(trial) == "death") {
+    for trial in of("death") {
         let (runs, lossy) = policies.entry(&trial.persistence).or_default();
         *runs += 1;
         *lossy |= trial.lost > 0;
     }
+    let powered = of("power").next().is_some();
     let mut safe: Vec<_> = policies
         .into_iter()
         .filter(|(_, (_, lossy))| !lossy)
-        .map(|(policy, (runs, _))| (policy, runs))
+        .map(|(policy, (runs, _))| {
+            let cuts: Vec<_> = of("power").filter(|trial| trial.persistence == policy).collect();
+            let lost = worst(cuts.iter().copied().filter(|trial| trial.lost > 0));
+            let power = match (lost, cuts.len() as u64) {
+                (Some(worst), _) => format!("up to {} gone when the power goes", share(worst)),
+                (None, 0) => "not tested when the power goes".into(),
+                (None, cuts) => format!("nor in {} of the power", self::count(cuts, "cut")),
+            };
+            let chance = chance_at_most(runs) * 100.0;
+            let words = format!(
+                "{} in {} (chance per trial at most {chance:.1}%){}",
+                short(policy, NAME),
+                self::count(runs, "trial"),
+                if powered { format!(", {power}") } else { String::new() }
+            );
+            ((lost.is_some(), cuts.is_empty(), u64::MAX - runs), words)
+        })
         .collect();
-    safe.sort_by_key(|(_, runs)| u64::MAX - runs);
     if safe.is_empty() {
         return None;
     }
-    let mut words: Vec<_> = safe
-        .iter()
-        .take(POLICIES)
-        .map(|(policy, runs)| {
-            let chance = chance_at_most(*runs) * 100.0;
-            format!("{policy} in {} trials (chance per trial at most {chance:.1}%)", grouped(*runs))
-        })
-        .collect();
-    if safe.len() > POLICIES {
-        words.push(format!("{} more", safe.len() - POLICIES));
+    safe.sort();
+    let more = safe.len().saturating_sub(POLICIES);
+    let mut words: Vec<_> = safe.into_iter().take(POLICIES).map(|(_, words)| words).collect();
+    if more > 0 {
+        words.push(format!("{more} more"));
     }
-    Some(Highlight { label: "Lost nothing when the process died", text: words.join("; "), trial: None })
+    let mut text = words.join("; ");
+    if !powered {
+        text.push_str(". No trial cut the power: what was left to the kernel was never at risk");
+    }
+    Some(Highlight { label: "Lost nothing when the process died", text })
 }
 
-fn untested<'a>(report: &'a Report, findings: &[Finding<'_>]) -> Option<Highlight<'a>> {
+fn untested(report: &Report, findings: &[Finding<'_>]) -> Option<Highlight> {
     let mut words = Vec::new();
     let reasons: Vec<_> = findings.iter().filter(|finding| finding.verdict == Verdict::Unsupported).collect();
     for reason in reasons.iter().take(REASONS) {
@@ -185,5 +286,5 @@ fn untested<'a>(report: &'a Report, findings: &[Finding<'_>]) -> Option<Highligh
         words.push(format!("{} of {} trials were selected", grouped(run.selected), grouped(run.planned)));
     }
     let text = words.join(" · ");
-    (!text.is_empty()).then_some(Highlight { label: "Not tested", text, trial: None })
+    (!text.is_empty()).then_some(Highlight { label: "Not tested", text })
 }

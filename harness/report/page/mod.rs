@@ -4,6 +4,7 @@
 //! packed data. Only the page's own script can run, whatever a server or a log put into the data: the policy in its head
 //! names it by its hash.
 
+mod answer;
 mod columns;
 mod details;
 mod headline;
@@ -13,6 +14,7 @@ mod past;
 
 use askama::Template;
 
+use self::answer::Line;
 use self::headline::Highlight;
 pub(super) use self::headline::headline;
 use self::past::Past;
@@ -33,7 +35,10 @@ struct Page<'a> {
     headline: String,
     tone: &'static str,
     tallies: Vec<(&'static str, u64)>,
-    highlights: Vec<Highlight<'a>>,
+    promises: String,
+    answers: Vec<Line<'a>>,
+    more_answers: usize,
+    highlights: Vec<Highlight>,
     findings: Vec<Told<'a>>,
     more_findings: usize,
     untested: Vec<Told<'a>>,
@@ -56,6 +61,7 @@ struct Told<'a> {
     verdict: &'static str,
     title: String,
     link: Option<&'a str>,
+    remedy: String,
     trials: String,
     example: &'a TrialRecord,
     axes: Vec<(&'static str, String)>,
@@ -72,6 +78,7 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
     let findings = named(|verdict| verdict != Verdict::Unsupported);
     let all = found.iter().filter(|finding| finding.verdict != Verdict::Unsupported).count();
     let interrupted: Vec<_> = report.interrupted.iter().map(String::as_str).take(NAMED).collect();
+    let (answers, more_answers) = answer::lines(&report.trials, &found);
     let (style, script) = (parts::STYLE.concat(), parts::SCRIPT.concat());
     let page = Page {
         report,
@@ -83,6 +90,9 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
         headline: headline(report),
         tone: headline::tone(report),
         tallies: headline::tallies(report),
+        promises: headline::promises(report),
+        answers,
+        more_answers,
         highlights: headline::highlights(report, &found),
         more_findings: all - findings.len(),
         findings,
@@ -115,6 +125,7 @@ fn told<'a>(report: &'a Report, number: usize, finding: &Finding<'a>) -> Told<'a
         verdict: finding.verdict.as_str(),
         title: columns::shorten(&finding.title, 400),
         link: Some(finding.link).filter(|link| is_link(link)),
+        remedy: finding.remedy.clone(),
         trials: match finding.trials.len() as u64 {
             1 => "one trial".into(),
             many => format!("{} trials", grouped(many)),

@@ -13,6 +13,7 @@ pub const SCRIPT: &[&str] = &[
     include_str!("../../../templates/script/map.js"),
     include_str!("../../../templates/script/paint.js"),
     include_str!("../../../templates/script/table.js"),
+    include_str!("../../../templates/script/advice.js"),
     include_str!("../../../templates/script/policies.js"),
     include_str!("../../../templates/script/frontier.js"),
     include_str!("../../../templates/script/grid.js"),

@@ -1,0 +1,49 @@
+// Which policy stays within a budget at the lowest latency, and why the others do not.
+// Seen to stay within the budget; `promised` asks for more: that it has to.
+const fits = (one, loss, recovery) => one.tested && one.window <= loss && !((one.away || one.refused) && recovery < Infinity) && (one.recovery ?? 0) <= recovery;
+const promised = (one, loss) => one.bound <= loss;
+const windowText = (window) => (window === Infinity ? "no bound in time" : ms(window));
+const lossText = (one) => (one.lossy ? `${percent(one.share)}, ${one.window === Infinity ? "with no bound in time" : "the oldest " + ms(one.window)}` : "nothing");
+const flawed = (one) => one.broken + one.known > 0;
+const listed = (list) => (list.length < 2 ? list.join("") : `${list.slice(0, -1).join(", ")} and ${list.at(-1)}`);
+const untestedText = (one) => `not tested when ${listed(one.untested.map((name) => CLASSES[name]))}`;
+// Two medians are told apart where the ranges that hold them (95% sure) do not touch.
+const quicker = (one, other) => one.range && other.range && one.range[1] < other.range[0];
+const rangeText = (one) => (one.range ? ` (${ms(one.range[0])} to ${ms(one.range[1])})` : "");
+const whyNot = (one, loss, recovery) => {
+  if (!one.tested) return untestedText(one);
+  if (one.window > loss) return "lost " + lossText(one);
+  if (!fits(one, loss, recovery)) return one.away ? "did not always come back" : one.refused ? "may refuse to start" : `was away for ${ms(one.recovery)}`;
+  if (!promised(one, loss)) return one.bound === Infinity ? "no time bounds what its promise allows" : `its promise allows ${ms(one.bound)}`;
+  return flawed(one) ? "shows a defect" : "fewer trials stand behind it";
+};
+
+const advise = (list, loss, recovery) => {
+  const most = Math.max(0, ...list.map((one) => one.runs));
+  const good = list.filter((one) => fits(one, loss, recovery) && one.p99 != null);
+  const firm = good.filter((one) => promised(one, loss) && one.runs * 4 >= most);
+  const sound = firm.filter((one) => !flawed(one));
+  const tier = [sound, firm, good].find((some) => some.length);
+  if (!tier) {
+    const close = list.filter((one) => !one.tested && one.window <= loss);
+    return [["No policy that was tested stays within this budget.", close.length ? ` ${listed(close.slice(0, 4).map((one) => one.name))}: ${untestedText(close[0])}.` : ""], null];
+  }
+  // Of those that cannot be told apart from the quickest, the one that may lose least.
+  const first = [...tier].sort((a, b) => a.p99 - b.p99)[0];
+  const alike = tier.filter((one) => one === first || !quicker(first, one));
+  const best = [...alike].sort((a, b) => a.bound - b.bound || a.window - b.window || a.p99 - b.p99)[0];
+  const words = [el("b", {}, best.name), `: lost ${best.lossy ? (best.window === Infinity ? `up to ${percent(best.share)} of what was written` : "at most " + ms(best.window)) : "nothing"} in ${plural(best.runs, "trial")}`];
+  words.push(best.lossy ? "" : ` (a loss has a chance of at most ${chanceText(best.runs)} per trial)`);
+  words.push(`${best.recovery == null ? "" : `, came back within ${ms(best.recovery)}`}, and acknowledged 99 of 100 writes within ${ms(best.p99)}${rangeText(best)}. `);
+  words.push(best.bound === 0 ? "Its promise allows no loss. " : best.bound < Infinity ? `Its promise allows ${ms(best.bound)}. ` : "No time bounds what its promise allows. ");
+  if (flawed(best)) words.push(el("b", { class: "no" }, `It shows ${best.broken ? "a breach" : "a listed defect"} in ${plural(best.broken + best.known, "trial")}. `), best.flaw < 0 ? "" : el("a", { href: addressOf({ trial: names[best.flaw] }) }, "See it"), ". ");
+  const others = alike.filter((one) => one !== best);
+  if (others.length) words.push(`${listed(others.slice(0, 3).map((one) => one.name))}${others.length > 3 ? ` and ${others.length - 3} more` : ""} cannot be told apart from it by latency; it may lose least. `);
+  const passed = list.filter((one) => one !== best && quicker(one, best)).sort((a, b) => a.p99 - b.p99);
+  for (const one of passed.slice(0, 3)) words.push(`${one.name} is quicker (${ms(one.p99)}), but ${whyNot(one, loss, recovery)}. `);
+  const safer = list.filter((one) => one.tested && one.bound < best.bound && one.p99 != null).sort((a, b) => a.bound - b.bound || a.p99 - b.p99)[0];
+  if (safer) words.push(`${safer.name} may lose less (${safer.bound ? ms(safer.bound) : "nothing"}) at ${quicker(best, safer) ? `${(safer.p99 / best.p99).toFixed(1)} times the latency` : "a latency that cannot be told apart"}. `);
+  if (best.runs * 4 < most) words.push("Few trials stand behind this: another policy had four times as many. ");
+  if (!data.class.words.includes("power")) words.push(el("span", { class: "quiet" }, "No trial of this run cuts the power: what was left to the kernel was never at risk."));
+  return [words, best];
+};
