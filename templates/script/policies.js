@@ -1,5 +1,5 @@
 // What each policy costs and what it saves, over the trials that count.
-const CLASSES = { death: "the process dies", power: "the power goes", files: "files are damaged", place: "the volume is taken away", failover: "a replica takes over", switch: "settings or versions change" };
+const CLASSES = { death: "the process dies", power: "the power goes", files: "files are damaged", place: "the volume is taken away", disk: "the disk fails", failover: "a replica takes over", switch: "settings or versions change" };
 const BUDGETS = [["nothing", 0], ["the last 10 ms", 10], ["the last 100 ms", 100], ["the last second", 1000], ["the last 2.1 s", 2100], ["the last 10 s", 10_000], ["the last minute", 60_000], ["everything", Infinity]];
 const ABSENCES = [["any time", Infinity], ["100 ms", 100], ["500 ms", 500], ["1 s", 1000], ["5 s", 5000], ["30 s", 30_000]];
 const middle = (list) => (list.length ? list.sort((a, b) => a - b)[Math.floor(list.length / 2)] : null);
