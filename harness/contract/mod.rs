@@ -67,8 +67,8 @@ pub struct Circumstances {
     pub excuse: Option<&'static str>,
     /// Writes that were answered and are in no file, because the disk refused them; absent where nothing is owed.
     pub unwritten: Option<Unwritten>,
-    /// When the last fsync of the AOF was asked for that counts, where a later one failed and its pages are gone, in
-    /// microseconds since the trial began.
+    /// What was acknowledged before this the last good fsync of the AOF covers, where a later one failed and its pages are
+    /// gone, in microseconds since the trial began.
     pub dropped_since_us: Option<u64>,
     /// The disk failed while the server started.
     pub failed_start: bool,

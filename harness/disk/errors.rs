@@ -13,8 +13,8 @@ pub struct Owed {
     pub last: Option<String>,
     /// An AOF whose last write failed.
     pub unwritten: Option<Unwritten>,
-    /// When the last fsync was asked for that an AOF can count on: a later one failed, and the kernel has dropped what it
-    /// was to write. 0 where there was none.
+    /// What was answered before this is on the disk for good: a later fsync of the AOF failed, and the kernel has dropped
+    /// what it was to write. 0 where no fsync had succeeded.
     pub dropped_since_us: Option<u64>,
 }
 
@@ -56,9 +56,11 @@ impl Errors {
         }
     }
 
-    /// Notes an fsync that succeeded.
+    /// Notes an fsync that succeeded. What was answered before the last write that it covers was asked for is in the file:
+    /// later answers may have waited in the server for this very fsync.
     pub fn synced(&mut self, ino: Ino, asked_us: u64) {
-        self.synced.insert(ino, asked_us);
+        let written_us = self.written.get(&ino).copied().unwrap_or(asked_us);
+        self.synced.insert(ino, asked_us.min(written_us));
     }
 
     /// Notes an fsync after whose failure the pages count as clean: no later one writes them.
@@ -119,7 +121,8 @@ mod tests {
     #[test]
     fn pages_that_a_failed_fsync_dropped_stay_owed() {
         let mut errors = Errors::default();
-        errors.synced(7, 5);
+        errors.wrote(7, 5, true);
+        errors.synced(7, 8);
         errors.dropped(7);
         errors.synced(7, 50);
         assert_eq!(owed(&errors, "appendonly.aof").dropped_since_us, Some(5));

@@ -17,8 +17,6 @@ pub enum Call {
     Create,
     /// `open` of a file that is there.
     Open,
-    /// `read`, where the kernel does not have the bytes already.
-    Read,
     /// `mkdir`.
     Mkdir,
     /// `rename`.
@@ -31,13 +29,12 @@ pub enum Call {
 
 impl Call {
     /// Calls by their words in scripts.
-    pub const ALL: [(&'static str, Self); 10] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("write", Self::Write),
         ("fsync", Self::Fsync),
         ("fsync-dir", Self::FsyncDir),
         ("create", Self::Create),
         ("open", Self::Open),
-        ("read", Self::Read),
         ("mkdir", Self::Mkdir),
         ("rename", Self::Rename),
         ("unlink", Self::Unlink),
