@@ -38,13 +38,13 @@ pub(super) fn sweep(bench: &Bench<'_>, call: Call, error: Error, limit: Duration
     for _ in 0..RETRIES {
         for number in tally.missing() {
             if Instant::now() < until {
-                tally.note(number, once(bench, call, error, number)?);
+                tally.note(number, apart(bench, call, error, number)?);
             }
         }
     }
     while !tally.came_to_the_end() && tally.highest() < last && Instant::now() < until {
         let number = tally.highest() + 1;
-        tally.note(number, once(bench, call, error, number)?);
+        tally.note(number, apart(bench, call, error, number)?);
     }
     if tally.lives == 0 {
         return Err(Trouble::Lab(format!(
@@ -123,6 +123,12 @@ fn side_by_side(
         drop(tell);
     });
     told.into_iter().collect()
+}
+
+/// One life on a thread of its own: the trial's thread is busy with the trial.
+fn apart(bench: &Bench<'_>, call: Call, error: Error, number: u64) -> Result<Option<Outcome>, Trouble> {
+    std::thread::scope(|scope| scope.spawn(|| once(bench, call, error, number)).join())
+        .unwrap_or_else(|_| Err(Trouble::Lab(format!("the life with {} {number} panicked", call.word()))))
 }
 
 fn once(bench: &Bench<'_>, call: Call, error: Error, number: u64) -> Result<Option<Outcome>, Trouble> {
