@@ -156,6 +156,9 @@ fn circumstances(scene: &Scene, draft: &Draft, recovery: &Recovery) -> Circumsta
         save_failed: draft.save_failed,
         outlived: draft.outlived,
         excuse: draft.excuse,
+        unwritten: scene.unwritten(&draft.owed),
+        dropped_since_us: draft.owed.dropped_since_us,
+        failed_start: scene.failures() > draft.failed_before_start,
         config,
         config_after,
     }
@@ -250,6 +253,9 @@ fn weakness(draft: &Draft, pressure: &Pressure, scene: &Scene) -> Option<String>
         && draft.met_phase.is_none()
     {
         return Some(format!("the fault came too late: {phase:?} was over").to_lowercase());
+    }
+    if draft.told_to_fail && draft.owed.failures == 0 {
+        return Some("the disk was told to fail, and no call met it".into());
     }
     draft.done?;
     if pressure.acked_before_fault == 0 {

@@ -51,6 +51,7 @@ pub mod disk;
 pub mod doctor;
 pub mod engine;
 pub mod epoch;
+pub mod exhaust;
 pub mod explore;
 pub mod fault;
 pub mod glob;

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::contract;
 use crate::engine::Engine;
 use crate::epoch;
+use crate::exhaust;
 use crate::explore;
 use crate::fault::scene::Recovery;
 use crate::fault::{self, Scene, Step, Trouble, policy};
@@ -107,7 +108,8 @@ async fn play(scene: &mut Scene, record: &mut TrialRecord) -> Result<(), Trouble
     scene.first_start().await?;
     read_policy(scene, record);
     let mut baseline = Survey::default();
-    if !script.first().is_some_and(|step| step.begins_the_life()) {
+    let first = script.iter().find(|step| !step.prepares());
+    if !first.is_some_and(|step| step.begins_the_life()) {
         scene.press().await?;
     }
     if !act(scene, record, &mut baseline, &script).await? {
@@ -133,7 +135,17 @@ pub(crate) async fn act(
     script: &[Box<dyn Step>],
 ) -> Result<bool, Trouble> {
     for (number, step) in script.iter().enumerate() {
-        step.run(scene).await?;
+        match step.run(scene).await {
+            Err(Trouble::Ended) => {
+                scene.note("step", "left out: the server has ended by itself");
+                continue;
+            }
+            outcome => outcome?,
+        }
+        if let Some(prepared) = scene.exhaustion.take() {
+            exhaust::run(scene, &prepared, record)?;
+            return Ok(false);
+        }
         if let Some((request, trace)) = scene.exploration.take() {
             explore::run(scene, &request, baseline, trace, record)?;
             return Ok(false);
@@ -225,14 +237,14 @@ fn conclude(plan: &Plan, record: &mut TrialRecord, outcome: Result<(), Trouble>)
             record.message = format!("{reason}; {remedy}");
         }
         // What was proven before the lab failed stays proven.
-        Err(Trouble::NoPressure(_) | Trouble::Lab(_)) if stands => {}
+        Err(Trouble::NoPressure(_) | Trouble::Lab(_) | Trouble::Ended) if stands => {}
         Err(Trouble::NoPressure(why)) => {
             record.verdict = Verdict::Inconclusive;
             record.message = why;
         }
-        Err(Trouble::Lab(why)) => {
+        Err(trouble @ (Trouble::Lab(_) | Trouble::Ended)) => {
             record.verdict = Verdict::Errored;
-            record.message = why;
+            record.message = trouble.to_string();
         }
     }
     contract::apply_known(&plan.matrix.known, record);

@@ -49,8 +49,8 @@ const NONE: &str = "appendonly=no save=";
 
 #[test]
 fn every_row_is_met_under_its_circumstances() {
-    use Allow::{All, Count, Nothing, SinceSave, Window};
-    use Death::{Kill, PowerCut, Shutdown, ShutdownNosave, ShutdownSave, Stop, Term};
+    use Allow::{All, Batch, Count, Nothing, SinceSave, Window};
+    use Death::{DiskError, Kill, PowerCut, Shutdown, ShutdownNosave, ShutdownSave, Stop, Term};
     let window = Window(EVERYSEC_WINDOW);
     let with = |base: Circumstances, change: fn(&mut Circumstances)| {
         let mut facts = base;
@@ -70,6 +70,10 @@ fn every_row_is_met_under_its_circumstances() {
             });
         })
     };
+    let unwritten = |facts: &mut Circumstances| {
+        facts.unwritten = Some(outlast::contract::Unwritten { since_us: FAULT_US - 900, batch: 5 });
+    };
+    let dropped = |facts: &mut Circumstances| facts.dropped_since_us = Some(FAULT_US - 7_000_000);
     let saved = |facts: &mut Circumstances| facts.saved_until_us = Some(SAVED_US);
     #[rustfmt::skip]
     let rows: Vec<(&str, Circumstances, &str, Allow, bool)> = vec![
@@ -130,6 +134,21 @@ fn every_row_is_met_under_its_circumstances() {
         ("mended by hand", with(with(died(ALWAYS, Kill, false), hurt), |facts| facts.repaired = true), "repaired", All, true),
         ("a tail mended by hand", with(with(died(ALWAYS, Kill, false), tail), |facts| facts.repaired = true), "repaired", Count(3), false),
         ("mended by hand with nothing damaged", with(died(ALWAYS, Kill, false), |facts| facts.repaired = true), "repaired", Nothing, false),
+        ("always, the disk failed and the server ended", died(ALWAYS, DiskError, false), "disk-error-exit", Nothing, false),
+        ("... and then the power went", cut(with(died(ALWAYS, DiskError, false), dropped)), "aof-power-cut", Nothing, false),
+        ("everysec, the disk failed and the server ended: no rule of its own", died(EVERYSEC, DiskError, false), "aof-everysec", window, false),
+        ("RDB, the disk failed and the server ended", died(RDB, DiskError, false), "rdb", SinceSave, false),
+        ("everysec, the last write failed, SIGKILL", with(died(EVERYSEC, Kill, false), unwritten), "aof-unwritten",
+            Batch(Duration::from_micros(900), 5), false),
+        ("no, the last write failed, SIGKILL", with(died(NO, Kill, false), unwritten), "aof-unwritten",
+            Batch(Duration::from_micros(900), 5), false),
+        ("everysec, the last write failed, a clean exit", with(died(EVERYSEC, Term, true), unwritten), "aof-unwritten",
+            Batch(Duration::from_micros(900), 5), false),
+        ("always owes nothing after a failed write", with(died(ALWAYS, Kill, false), unwritten), "aof-always", Nothing, false),
+        ("everysec, an fsync failed, power cut", cut(with(died(EVERYSEC, PowerCut, false), dropped)), "aof-power-cut-unsynced",
+            Window(Duration::from_secs(7)), false),
+        ("everysec, an fsync failed, SIGKILL", with(died(EVERYSEC, Kill, false), dropped), "aof-everysec", window, false),
+        ("the disk failed during the start", with(died(ALWAYS, Kill, false), |facts| facts.failed_start = true), "failed-start", Nothing, true),
         ("AOF being switched on, a clean exit", with(died(ALWAYS, Shutdown, true), |facts| facts.first_rewrite_pending = true),
             "aof-clean-exit", Nothing, false),
     ];
@@ -141,7 +160,8 @@ fn every_row_is_met_under_its_circumstances() {
             "{what}"
         );
         // Where everything may go, it may go in any order; everything else goes as a tail.
-        let loose = ["no-volume", "first-rewrite", "aof-power-cut-no", "none"].contains(id);
+        let loose =
+            ["no-volume", "first-rewrite", "aof-power-cut-no", "aof-power-cut-unsynced", "none"].contains(id);
         assert_eq!(applied.suffix, !loose, "{what}");
     }
     let met: BTreeSet<_> = rows.iter().map(|row| row.2).collect();

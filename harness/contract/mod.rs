@@ -65,6 +65,22 @@ pub struct Circumstances {
     pub outlived: bool,
     /// Why it may refuse to end: no promise covers a server whose directory is gone, for example.
     pub excuse: Option<&'static str>,
+    /// Writes that were answered and are in no file, because the disk refused them; absent where nothing is owed.
+    pub unwritten: Option<Unwritten>,
+    /// What was acknowledged before this the last good fsync of the AOF covers, where a later one failed and its pages are
+    /// gone, in microseconds since the trial began.
+    pub dropped_since_us: Option<u64>,
+    /// The disk failed while the server started.
+    pub failed_start: bool,
+}
+
+/// Writes that a server answered and could not write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unwritten {
+    /// What was acknowledged before this is written, in microseconds since the trial began.
+    pub since_us: u64,
+    /// Most that may have been acknowledged since: what one event loop answers.
+    pub batch: u64,
 }
 
 /// A power cut.
@@ -99,6 +115,8 @@ pub enum Death {
     Shutdown,
     /// The power went: what the disk had not made durable is gone with the process.
     PowerCut,
+    /// The server ended by itself, because its disk failed.
+    DiskError,
 }
 
 /// What happened to the files of a dead server.

@@ -17,6 +17,8 @@ pub enum Allow {
     SinceSave,
     /// So many writes.
     Count(u64),
+    /// So many writes, which were acknowledged this long before the fault, or later.
+    Batch(Duration, u64),
     /// Everything.
     All,
 }
@@ -26,7 +28,7 @@ impl Allow {
     pub fn window_ms(self) -> Option<f64> {
         match self {
             Self::Nothing => Some(0.0),
-            Self::Window(window) => Some((window.as_secs_f64() * 1e5).round() / 1e2),
+            Self::Window(window) | Self::Batch(window, _) => Some((window.as_secs_f64() * 1e5).round() / 1e2),
             Self::SinceSave | Self::Count(_) | Self::All => None,
         }
     }
@@ -42,6 +44,9 @@ impl Allow {
             Self::SinceSave => "everything since the last completed save".into(),
             Self::Count(1) => "1 write".into(),
             Self::Count(count) => format!("{count} writes"),
+            Self::Batch(_, count) => {
+                format!("what was answered since the last write that succeeded, {count} writes at most")
+            }
             Self::All => "everything".into(),
         }
     }

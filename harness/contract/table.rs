@@ -34,8 +34,8 @@ pub struct Row {
     pub remedy: &'static str,
 }
 
-/// What kind of misfortune an epoch is about, in a word for reports: `death` of the process, loss of `power`, damaged
-/// `files`, a `place` that is taken away, a `failover`, or a `switch` of settings or versions.
+/// What kind of misfortune an epoch is about, in a word for reports: `death` of the process, loss of `power`, a `disk` that
+/// fails, damaged `files`, a `place` that is taken away, a `failover`, or a `switch` of settings or versions.
 fn class(facts: &Circumstances) -> &'static str {
     if facts.data_dropped {
         "place"
@@ -45,6 +45,8 @@ fn class(facts: &Circumstances) -> &'static str {
         "failover"
     } else if facts.switched || facts.first_rewrite_pending {
         "switch"
+    } else if facts.failed_start || facts.unwritten.is_some() || facts.death == Death::DiskError {
+        "disk"
     } else if facts.power_cut.is_some() {
         "power"
     } else {
@@ -150,6 +152,31 @@ pub const ROWS: &[Row] = &[
         remedy: "Switch while the server runs: CONFIG SET, wait for the first rewrite, CONFIG REWRITE, and only then restart.",
     },
     Row {
+        id: "failed-start",
+        when: |facts| facts.failed_start,
+        allow: dying,
+        may_refuse: |_| true,
+        suffix: true,
+        sentence: "a server whose disk fails while it starts refuses to start, or loses nothing by it",
+        source: "principle; run",
+        remedy: "",
+    },
+    Row {
+        id: "aof-power-cut-unsynced",
+        when: |facts| {
+            cut_while_up(facts)
+                && appends(facts)
+                && !is(facts, "appendfsync", "no")
+                && facts.dropped_since_us.is_some()
+            remedy: "Watch aof_last_write_status and the log: after a failed fsync, write again what was written since the last good one.",
+    },
+        allow: dying,
+        may_refuse: |facts| !yes(facts, "aof-load-truncated", true),
+        suffix: false,
+        sentence: "when an fsync fails under everysec, writes are refused until one succeeds; what was written since the last good one may be gone",
+        source: "source; run",
+    },
+    Row {
         id: "aof-power-cut-no",
         when: |facts| cut_while_up(facts) && aof(facts) && is(facts, "appendfsync", "no"),
         allow: dying,
@@ -170,6 +197,16 @@ pub const ROWS: &[Row] = &[
         remedy: "Set appendfsync always, or wait with WAITAOF (from 7.2 on), for writes that no power cut may take.",
     },
     Row {
+        id: "aof-unwritten",
+        when: |facts| appends(facts) && facts.unwritten.is_some(),
+        allow: dying,
+        may_refuse: NEVER,
+        suffix: true,
+        sentence: "when a write to the AOF fails, the event loop that it was for is answered, and later writes are refused until it is written",
+        source: "source; run",
+        remedy: "Watch aof_last_write_status, and keep room on the disk.",
+    },
+    Row {
         id: "aof-clean-exit",
         when: |facts| aof(facts) && facts.clean_exit,
         allow: dying,
@@ -178,6 +215,16 @@ pub const ROWS: &[Row] = &[
         sentence: "an AOF is flushed and synced before a clean exit",
         source: "source; run",
         remedy: "Give a stop the time that it needs, and look at its exit code.",
+    },
+    Row {
+        id: "disk-error-exit",
+        when: |facts| facts.death == Death::DiskError && aof(facts) && is(facts, "appendfsync", "always"),
+        allow: dying,
+        may_refuse: NEVER,
+        suffix: true,
+        sentence: "with appendfsync always a server that cannot write or sync its AOF ends before it replies",
+        source: "source; run",
+        remedy: "",
     },
     Row {
         id: "aof-always",
@@ -260,12 +307,21 @@ pub fn row(facts: &Circumstances) -> Applied {
 /// What the policy that the server died with allows for this death alone.
 fn dying(facts: &Circumstances) -> Allow {
     if aof(facts) {
+        let owed = owed(facts);
         if let Some(cut) = facts.power_cut.filter(|cut| cut.takes_unsynced && !facts.clean_exit) {
             return match facts.config.get("appendfsync").map(String::as_str) {
                 Some("always") => Allow::Nothing,
                 Some("no") => Allow::All,
-                _ => Allow::Window(everysec_power_window(facts, cut)),
+                _ => {
+                    let dropped = facts.dropped_since_us.map(|at_us| since(facts, at_us));
+                    let unwritten = owed.map(|(window, _)| window);
+                    let longest = dropped.max(unwritten).unwrap_or_default();
+                    Allow::Window(everysec_power_window(facts, cut).max(longest))
+                }
             };
+        }
+        if let Some((window, batch)) = owed {
+            return Allow::Batch(window, batch);
         }
         let synced = facts.clean_exit || !is(facts, "appendfsync", "everysec");
         match facts.settled_us {
@@ -285,12 +341,20 @@ fn dying(facts: &Circumstances) -> Allow {
     }
 }
 
+/// What a policy that answers before it has written owes after a write that failed: from when on, and how much.
+fn owed(facts: &Circumstances) -> Option<(Duration, u64)> {
+    let unwritten = facts.unwritten.filter(|_| appends(facts))?;
+    Some((since(facts, unwritten.since_us), unwritten.batch))
+}
+
 /// What was cut off the tail of the AOF, and what the death allows: they add up, and only counts can be added.
 /// `unsettled` counts no write that is older than [`EVERYSEC_WINDOW`].
 fn cut_off(facts: &Circumstances) -> Allow {
     match (&facts.damage, dying(facts)) {
         (Some(Damage::AofTail { commands }), Allow::Nothing) => Allow::Count(*commands),
-        (Some(Damage::AofTail { commands }), Allow::Window(_)) => Allow::Count(commands + facts.unsettled),
+        (Some(Damage::AofTail { commands }), Allow::Window(_) | Allow::Batch(..)) => {
+            Allow::Count(commands + facts.unsettled)
+        }
         (_, allow) => allow,
     }
 }
@@ -315,12 +379,17 @@ fn saves_at_exit(facts: &Circumstances) -> bool {
         Death::ShutdownSave => true,
         Death::ShutdownNosave => false,
         Death::Term | Death::Stop | Death::Shutdown => rdb(facts),
-        Death::Kill | Death::PowerCut => false,
+        Death::Kill | Death::PowerCut | Death::DiskError => false,
     }
 }
 
 fn aof(facts: &Circumstances) -> bool {
     yes(facts, "appendonly", false)
+}
+
+/// Whether it answers writes to an AOF that are not in the file.
+fn appends(facts: &Circumstances) -> bool {
+    aof(facts) && !is(facts, "appendfsync", "always")
 }
 
 fn rdb(facts: &Circumstances) -> bool {

@@ -114,16 +114,19 @@ fn within(allow: Allow, loss: &Loss, facts: &Circumstances) -> bool {
     let gone = loss.lost + loss.lost_baseline;
     let since =
         |limit_us: u64| loss.lost_baseline == 0 && loss.earliest_lost_us.is_none_or(|at| at >= limit_us);
+    let within_window = |window: std::time::Duration| since(facts.fault_us.saturating_sub(micros(window)));
     match allow {
         Allow::All => true,
         Allow::Nothing => gone == 0,
         Allow::Count(count) => gone <= count,
-        Allow::Window(window) => {
-            let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
-            since(facts.fault_us.saturating_sub(window_us))
-        }
+        Allow::Window(window) => within_window(window),
+        Allow::Batch(window, count) => within_window(window) && gone <= count,
         Allow::SinceSave => since(facts.saved_until_us.unwrap_or(0)),
     }
+}
+
+fn micros(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn summary(loss: &Loss, facts: &Circumstances) -> String {

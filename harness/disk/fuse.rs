@@ -14,7 +14,7 @@ use fuser::{
 };
 
 use super::content::PAGE;
-use super::ills::Call;
+use super::ills::{Call, Error, Failure};
 use super::nearby;
 use super::op::{Ino, Op, Place, ROOT};
 use super::state::{Meta, Shared, State};
@@ -26,6 +26,13 @@ const BLOCKS: u64 = 1 << 28;
 
 pub struct Fs(pub Arc<Shared>);
 
+/// What a call is about, for the note of its failure.
+#[derive(Clone, Copy)]
+enum About<'a> {
+    File(Ino),
+    Name(&'a str),
+}
+
 /// Why a call fails.
 type Refusal = Errno;
 
@@ -34,9 +41,10 @@ impl Fs {
     fn change<T>(
         &self,
         call: Call,
+        about: About<'_>,
         act: impl FnOnce(&mut State, &Shared, u64) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        self.change_asked(self.0.now_us(), call, act)
+        self.change_asked(self.0.now_us(), call, about, act)
     }
 
     /// The same for a call that has waited since it was asked for.
@@ -44,6 +52,7 @@ impl Fs {
         &self,
         asked_us: u64,
         call: Call,
+        about: About<'_>,
         act: impl FnOnce(&mut State, &Shared, u64) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut state = self.0.lock();
@@ -51,7 +60,14 @@ impl Fs {
             return Err(Errno::EIO);
         }
         if let Some(failure) = state.ills.meet(call) {
-            state.seen.failures += 1;
+            let name = match about {
+                About::File(ino) => state.name(ino),
+                About::Name(name) => name.to_owned(),
+            };
+            state.note_failure(&failure, &name);
+            if let (Call::Write, About::File(ino)) = (call, about) {
+                state.errors.wrote(ino, asked_us, false);
+            }
             return Err(failure.error.errno());
         }
         act(&mut state, &self.0, asked_us)
@@ -67,7 +83,8 @@ impl Fs {
         op: impl FnOnce(Place, Ino) -> Op,
     ) -> Result<FileAttr, Refusal> {
         let at = place(parent, name)?;
-        self.change(call, |state, shared, asked_us| {
+        let name = at.1.clone();
+        self.change(call, About::Name(&name), |state, shared, asked_us| {
             state.room_for_entry()?;
             let ino = state.next;
             state.next += 1;
@@ -109,7 +126,7 @@ impl Fs {
 
     /// Writes as much as there is room for.
     fn store(&self, asked_us: u64, ino: Ino, offset: u64, data: &[u8]) -> Result<u32, Refusal> {
-        self.change_asked(asked_us, Call::Write, |state, shared, asked_us| {
+        self.change_asked(asked_us, Call::Write, About::File(ino), |state, shared, asked_us| {
             let content = state.replay.now.files.get(&ino).ok_or(Errno::ENOENT)?;
             let mut take = data.len();
             if let Some(capacity) = state.ills.capacity {
@@ -118,10 +135,13 @@ impl Fs {
                 let limit = (content.len() + room).saturating_sub(offset);
                 take = take.min(usize::try_from(limit).unwrap_or(usize::MAX));
                 if take == 0 && !data.is_empty() {
-                    state.seen.failures += 1;
+                    let name = state.name(ino);
+                    state.note_failure(&Failure::new(Call::Write, Error::NoSpace), &name);
+                    state.errors.wrote(ino, asked_us, false);
                     return Err(Errno::ENOSPC);
                 }
             }
+            state.errors.wrote(ino, asked_us, take == data.len());
             state.seen.writes += 1;
             state.seen.bytes += take as u64;
             shared.perform(state, asked_us, Op::Write { ino, offset, data: data[..take].into() });
@@ -153,8 +173,12 @@ impl Fs {
                 return reply.error(Errno::EIO);
             }
             if let Some(failure) = failure {
-                state.seen.failures += 1;
+                let name = state.name(ino);
+                state.note_failure(&failure, &name);
                 if !is_folder {
+                    if failure.clean {
+                        state.errors.dropped(ino);
+                    }
                     shared.perform(
                         &mut state,
                         asked_us,
@@ -169,6 +193,7 @@ impl Fs {
                 if is_folder { Op::FsyncDir { ino, covers } } else { Op::Fsync { ino, covers, datasync } };
             shared.perform(&mut state, asked_us, op);
             if !is_folder {
+                state.errors.synced(ino, asked_us);
                 state.seen.fsyncs += 1;
                 let took_us = shared.now_us() - asked_us;
                 state.seen.longest_fsync_us = state.seen.longest_fsync_us.max(took_us);
@@ -252,7 +277,7 @@ impl Filesystem for Fs {
     ) {
         let ino = ino.0;
         if let Some(len) = size {
-            let cut = self.change(Call::Truncate, |state, shared, asked_us| {
+            let cut = self.change(Call::Truncate, About::File(ino), |state, shared, asked_us| {
                 let content = state.replay.now.files.get(&ino).ok_or(Errno::ENOENT)?;
                 let more = len.saturating_sub(content.len());
                 if state.ills.capacity.is_some_and(|capacity| state.used() + more > capacity) {
@@ -325,7 +350,13 @@ impl Filesystem for Fs {
     }
 
     fn open(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        *self.0.lock().opens.entry(ino.0).or_default() += 1;
+        let mut state = self.0.lock();
+        if let Some(failure) = state.ills.meet(Call::Open) {
+            let name = state.name(ino.0);
+            state.note_failure(&failure, &name);
+            return reply.error(failure.error.errno());
+        }
+        *state.opens.entry(ino.0).or_default() += 1;
         reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH);
     }
 
@@ -394,7 +425,7 @@ impl Filesystem for Fs {
 
     fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let done = place(parent, name).and_then(|at| {
-            self.change(Call::Unlink, |state, shared, asked_us| {
+            self.change(Call::Unlink, About::Name(text(name)?), |state, shared, asked_us| {
                 let ino = state.replay.now.entry(at.0, &at.1).ok_or(Errno::ENOENT)?;
                 shared.perform(state, asked_us, Op::Unlink { at });
                 state.drop_if_gone(ino);
@@ -406,7 +437,7 @@ impl Filesystem for Fs {
 
     fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let done = place(parent, name).and_then(|at| {
-            self.change(Call::Unlink, |state, shared, asked_us| {
+            self.change(Call::Unlink, About::Name(text(name)?), |state, shared, asked_us| {
                 let ino = state.replay.now.entry(at.0, &at.1).ok_or(Errno::ENOENT)?;
                 let entries = state.replay.now.folders.get(&ino).ok_or(Errno::ENOTDIR)?;
                 if !entries.is_empty() {
@@ -434,7 +465,8 @@ impl Filesystem for Fs {
             if !flags.is_empty() {
                 return Err(Errno::EINVAL);
             }
-            self.change(Call::Rename, |state, shared, asked_us| {
+            let name = from.1.clone();
+            self.change(Call::Rename, About::Name(&name), |state, shared, asked_us| {
                 state.replay.now.entry(from.0, &from.1).ok_or(Errno::ENOENT)?;
                 let replaced = state.replay.now.entry(to.0, &to.1);
                 let in_the_way = replaced.and_then(|ino| state.replay.now.folders.get(&ino));
@@ -453,7 +485,7 @@ impl Filesystem for Fs {
 
     fn link(&self, _request: &Request, ino: INodeNo, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let made = place(parent, name).and_then(|at| {
-            self.change(Call::Create, |state, shared, asked_us| {
+            self.change(Call::Create, About::Name(text(name)?), |state, shared, asked_us| {
                 state.room_for_entry()?;
                 shared.perform(state, asked_us, Op::Link { at, ino: ino.0 });
                 Self::attributes(state, ino.0).ok_or(Errno::EIO)

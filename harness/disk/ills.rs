@@ -15,6 +15,8 @@ pub enum Call {
     FsyncDir,
     /// `open` that makes a file.
     Create,
+    /// `open` of a file that is there.
+    Open,
     /// `mkdir`.
     Mkdir,
     /// `rename`.
@@ -27,16 +29,22 @@ pub enum Call {
 
 impl Call {
     /// Calls by their words in scripts.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("write", Self::Write),
         ("fsync", Self::Fsync),
         ("fsync-dir", Self::FsyncDir),
         ("create", Self::Create),
+        ("open", Self::Open),
         ("mkdir", Self::Mkdir),
         ("rename", Self::Rename),
         ("unlink", Self::Unlink),
         ("truncate", Self::Truncate),
     ];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, call)| *call == self).map_or("call", |(word, _)| word)
+    }
 }
 
 /// An error that a disk gives.
@@ -51,6 +59,11 @@ pub enum Error {
 impl Error {
     /// Errors by their words in scripts.
     pub const ALL: [(&'static str, Self); 2] = [("EIO", Self::Io), ("ENOSPC", Self::NoSpace)];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, error)| *error == self).map_or("error", |(word, _)| word)
+    }
 
     pub(super) fn errno(self) -> Errno {
         match self {

@@ -10,6 +10,7 @@ use std::path::Path;
 
 pub mod content;
 pub mod drive;
+pub mod errors;
 pub mod file;
 mod fuse;
 pub mod ills;

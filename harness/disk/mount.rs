@@ -11,6 +11,7 @@ use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::content::Content;
+use super::errors::Owed;
 use super::file::FileState;
 use super::fuse::Fs;
 use super::ills::Ills;
@@ -166,6 +167,11 @@ impl Disk {
     /// What is wrong with it.
     pub fn ills(&self) -> Ills {
         self.shared.lock().ills.clone()
+    }
+
+    /// What calls that failed have left to be made good.
+    pub fn owed(&self) -> Owed {
+        self.shared.lock().owed()
     }
 
     /// Bytes in it.

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use fuser::Errno;
 
 use super::content::Content;
+use super::errors::{Errors, Owed};
 use super::file::Change;
-use super::ills::Ills;
+use super::ills::{Failure, Ills};
 use super::op::{Children, Ino, Op, Rec};
 use super::replay::Replay;
 use super::tree::Tree;
@@ -65,6 +66,7 @@ pub struct State {
     pub log: Option<Vec<Rec>>,
     pub ills: Ills,
     pub seen: Seen,
+    pub errors: Errors,
     pub children: Children,
     pub cut: Option<Cut>,
     pub trap: Option<Trap>,
@@ -99,6 +101,7 @@ impl Shared {
             log: record.then(Vec::new),
             ills: Ills::default(),
             seen: Seen::default(),
+            errors: Errors::default(),
             children: Children::default(),
             cut: None,
             trap: None,
@@ -190,6 +193,24 @@ impl State {
             self.meta.remove(&ino);
             self.names.remove(&ino);
         }
+    }
+
+    /// Notes a call that fails as it was told to; `name` is that of the file.
+    pub fn note_failure(&mut self, failure: &Failure, name: &str) {
+        self.seen.failures += 1;
+        self.errors.failed(failure.call.word(), failure.error.word(), name);
+    }
+
+    /// The newest name of a file, or nothing.
+    pub fn name(&self, ino: Ino) -> String {
+        self.names.get(&ino).cloned().unwrap_or_default()
+    }
+
+    /// What calls that failed have left to be made good.
+    pub fn owed(&self) -> Owed {
+        let named =
+            |ino| self.replay.now.folders.values().any(|entries| entries.values().any(|at| *at == ino));
+        self.errors.owed(|ino| self.names.get(&ino).filter(|_| named(ino)).cloned())
     }
 
     /// Bytes of a file that no fsync covers.

@@ -19,6 +19,7 @@ pub mod control;
 mod crash;
 mod damage;
 mod during;
+mod exhaust;
 mod explore;
 mod file_events;
 mod kill;
@@ -37,6 +38,7 @@ mod remove_dir;
 mod replica;
 mod restart;
 mod retry;
+mod routine;
 pub mod saves;
 pub mod scene;
 mod shutdown;
@@ -70,7 +72,12 @@ pub trait Step: Send + Sync {
         false
     }
 
-    /// Whether the step sees to the writes before its fault itself: as the first of a script it begins with the life.
+    /// Whether it only sets the scene, so that a life may begin after it.
+    fn prepares(&self) -> bool {
+        false
+    }
+
+    /// Whether the step sees to the writes before its fault itself: as the first of a script, beside those that set the scene, it begins with the life.
     fn begins_the_life(&self) -> bool {
         false
     }
@@ -93,6 +100,9 @@ pub enum Trouble {
     /// The fault met no pressure.
     #[error("{0}")]
     NoPressure(String),
+    /// The server has ended by itself, because its disk failed: what is done to a running one cannot be done.
+    #[error("the server has ended by itself, because its disk failed")]
+    Ended,
 }
 
 impl From<crate::engine::EngineError> for Trouble {
@@ -140,6 +150,7 @@ pub const VERBS: &[Verb] = &[
     damage::duplicate::VERB,
     during::VERB,
     damage::drop::EMPTY,
+    exhaust::VERB,
     explore::VERB,
     sick_disk::FAIL_FSYNC,
     sick_disk::FAIL_IO,
@@ -167,6 +178,7 @@ pub const VERBS: &[Verb] = &[
     retry::VERB,
     backup::RESTORE,
     pause::RESUME,
+    routine::VERB,
     shutdown::VERB,
     sick_disk::SLOW_FSYNC,
     sick_disk::SLOW_WRITE,

@@ -5,6 +5,8 @@
 enum Life {
     Up,
     Dead,
+    /// Either: a start that a sick disk may have prevented.
+    Unknown,
 }
 
 /// Verbs that only a running server can meet.
@@ -14,6 +16,7 @@ const OF_THE_LIVING: &[&str] = &[
     "config-rewrite",
     "config-set",
     "crash",
+    "exhaust",
     "kill",
     "kill-after",
     "kill-at",
@@ -23,6 +26,7 @@ const OF_THE_LIVING: &[&str] = &[
     "replica",
     "restart",
     "resume",
+    "routine",
     "shutdown",
     "stall-fsync",
     "stop",
@@ -47,6 +51,7 @@ const OF_THE_DEAD: &[&str] = &[
 /// Verbs after which it is dead.
 const DEADLY: &[&str] = &[
     "crash",
+    "exhaust",
     "explore",
     "kill",
     "kill-after",
@@ -86,7 +91,8 @@ pub fn misplaced(steps: &[&str]) -> Option<(usize, String)> {
             verb if DEADLY.contains(&verb) => Life::Dead,
             // A start that is followed by a repair is one that may have been refused.
             "start" if mended => Life::Dead,
-            "start" | "restart" | "promote" => Life::Up,
+            "start" if steps.get(number + 1) == Some(&"heal-disk") => Life::Unknown,
+            "start" | "restart" | "retry" | "promote" => Life::Up,
             "during" => Life::Up,
             _ => life,
         };
@@ -120,6 +126,8 @@ mod tests {
             &["stop 10s", "power-cut", "start"],
             &["kill", "lengthen middle", "start", "check-aof fix", "start"],
             &["kill", "lengthen middle", "start", "retry"],
+            &["kill", "fail-io open 1", "start", "heal-disk", "retry", "write 10", "kill", "start"],
+            &["kill", "slow-fsync 1ms", "start", "heal-disk", "kill", "start"],
             &["supervise always", "kill", "write 300", "term", "write 300", "kill"],
             &["replica following", "write 300", "replica cut", "kill", "promote"],
             &["chmod-dir read-only", "term 1s", "chmod-dir writable", "start"],

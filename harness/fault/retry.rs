@@ -29,7 +29,7 @@ impl Step for Retry {
         if !dead.is_empty() {
             scene.draft.files_dead = dead;
         }
-        scene.draft.retried = true;
+        scene.draft.retried |= scene.draft.refusals > 0;
         scene.instance.start().await?;
         scene.recover().await
     }

@@ -8,6 +8,7 @@ mod aim;
 mod draft;
 mod ending;
 mod power;
+mod sick;
 mod starting;
 mod writing;
 
@@ -23,6 +24,7 @@ use super::storm::Storm;
 use crate::contract::Death;
 use crate::disk::Drive;
 use crate::engine::{Blueprint, Engine, Exit, Instance, Restart, Signal};
+use crate::exhaust::Prepared;
 use crate::explore::Request;
 use crate::explore::states::Trace;
 use crate::matrix::{Directive, StorageKind};
@@ -84,6 +86,8 @@ pub struct Scene {
     drive: Option<Drive>,
     /// What is to be explored, until the trial has done it.
     pub exploration: Option<(Request, Trace)>,
+    /// What is to be failed call by call, until the trial has done it.
+    pub exhaustion: Option<Prepared>,
 }
 
 impl Scene {
@@ -136,6 +140,7 @@ impl Scene {
             supervisor: None,
             drive,
             exploration: None,
+            exhaustion: None,
         })
     }
 
@@ -157,11 +162,15 @@ impl Scene {
 
     /// The control connection of the running server.
     pub fn control(&self) -> Result<Control, Trouble> {
+        if self.was_ended_by_disk() {
+            return Err(Trouble::Ended);
+        }
         self.control.clone().ok_or_else(|| Trouble::Lab("this step needs a running server".into()))
     }
 
     /// Marks the moment of a fault, at a moment that the seed chooses within the next milliseconds.
     pub async fn strike(&mut self, words: &str, death: Death) -> Result<(), Trouble> {
+        self.must_live().await?;
         if let Some(phase) = self.draft.phase.filter(|phase| *phase != Phase::Load) {
             let mut control = self.control()?;
             if phase.under_way(&mut control).await {
@@ -219,6 +228,7 @@ impl Scene {
             None => self.put_down().await?,
         };
         self.note("exit", &describe(exit));
+        self.note_owed();
         if let Some(fact) = self.draft.deaths.last_mut() {
             fact.exit = Some(exit);
         }
@@ -234,6 +244,9 @@ impl Scene {
         }
         if let Some(driver) = self.driver.take() {
             self.draft.wrote_for = driver.elapsed();
+            if let (Some(refusal), 1..) = (driver.refusal(), self.draft.owed.failures) {
+                self.note("note", &format!("writes were answered with: {refusal}"));
+            }
             self.draft.done = Some(driver.finish(&mut self.ledger, WRITERS_LIMIT).await);
         }
         self.revive(told, exit).await

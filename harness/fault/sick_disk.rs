@@ -60,14 +60,12 @@ pub(super) const FAIL_WRITE: Verb = Verb {
 pub(super) const FAIL_IO: Verb = Verb {
     word: "fail-io",
     usage: "fail-io CALL N [EIO|ENOSPC]",
-    about: "The N-th call from now on fails: write, fsync, fsync-dir, create, mkdir, rename, unlink or truncate. Needs storage kind = \"disk\".",
+    about: "The N-th call from now on fails: write, fsync, fsync-dir, create, open, mkdir, rename, unlink or truncate. Needs storage kind = \"disk\".",
     parse: |args| {
         let [call, number, rest @ ..] = args else {
             return Err(Mistake::new("", "a call and a number are needed, such as `rename 2`", &[]));
         };
-        let words: Vec<_> = Call::ALL.iter().map(|(word, _)| *word).collect();
-        let word = choice(&[call], &words, false)?;
-        let call = Call::ALL.iter().find(|(name, _)| *name == word).map_or(Call::Write, |(_, call)| *call);
+        let call = call_of(call)?;
         let number: u32 = count(number, "calls")?;
         let failure = Failure { from: u64::from(number), once: true, ..Failure::new(call, error(rest)?) };
         ill(args, "fail-io", move |ills| ills.failures.push(failure))
@@ -102,10 +100,7 @@ pub(super) const HEAL_DISK: Verb = Verb {
     word: "heal-disk",
     usage: "heal-disk",
     about: "Nothing is wrong with the disk any more.",
-    parse: |args| {
-        nothing(args)?;
-        ill(args, "heal-disk", |ills| *ills = Ills::default())
-    },
+    parse: |args| nothing(args).map(|()| Box::new(Heal) as Box<dyn Step>),
 };
 
 fn ill(
@@ -115,6 +110,13 @@ fn ill(
 ) -> Result<Box<dyn Step>, Mistake> {
     let words = format!("{verb} {}", args.join(" ")).trim_end().to_owned();
     Ok(Box::new(Ill { words, change: Box::new(change) }))
+}
+
+/// A call by its word.
+pub(super) fn call_of(word: &str) -> Result<Call, Mistake> {
+    let words: Vec<_> = Call::ALL.iter().map(|(word, _)| *word).collect();
+    let word = choice(&[word], &words, false)?;
+    Ok(Call::ALL.iter().find(|(name, _)| *name == word).map_or(Call::Write, |(_, call)| *call))
 }
 
 fn once_or_on<'a>(args: &'a [&'a str]) -> Result<(bool, &'a [&'a str]), Mistake> {
@@ -147,11 +149,37 @@ impl Step for Ill {
         (self.change)(&mut ills);
         let disk = if ills.is_about_files() { scene.plain_disk(&self.words)? } else { scene.disk()? };
         disk.sicken(&self.change);
+        // What is armed while the server is dead is met by its next life, whose pressure it is not.
+        scene.draft.told_to_fail |= scene.is_up() && !ills.failures.is_empty();
         scene.note("step", &self.words);
         Ok(())
     }
 
     fn needs_disk(&self) -> bool {
+        true
+    }
+
+    fn prepares(&self) -> bool {
+        true
+    }
+}
+
+/// `heal-disk`. Somebody does so when a server refuses to start, too.
+struct Heal;
+
+#[async_trait(?Send)]
+impl Step for Heal {
+    async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
+        scene.disk()?.sicken(|ills| *ills = Ills::default());
+        scene.note("step", "heal-disk");
+        Ok(())
+    }
+
+    fn needs_disk(&self) -> bool {
+        true
+    }
+
+    fn mends(&self) -> bool {
         true
     }
 }
@@ -170,6 +198,10 @@ impl Step for FillNow {
     }
 
     fn needs_disk(&self) -> bool {
+        true
+    }
+
+    fn prepares(&self) -> bool {
         true
     }
 }

@@ -22,6 +22,6 @@ impl Step for Wait {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         scene.note("step", &format!("wait {:?}", self.time));
         tokio::time::sleep(self.time).await;
-        Ok(())
+        scene.notice_end(Duration::ZERO).await
     }
 }

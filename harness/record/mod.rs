@@ -4,6 +4,7 @@
 //! without the matrix that made it. Times are milliseconds unless the name says
 //! otherwise; `at_ms` counts from the start of the trial.
 
+mod exhaustion;
 mod exploration;
 mod gate;
 mod past;
@@ -13,6 +14,7 @@ mod verdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::exhaustion::{CallFacts, Exhaustion, FailureFact};
 pub use self::exploration::{Exploration, ModelFacts, RecoveryFacts, StateFact};
 pub use self::gate::{Check, Gate, GateRules, Outcome, exit};
 pub use self::past::{CaseDiff, CaseHistory, CaseState, Change, Diff, History, PastRun};
@@ -96,6 +98,8 @@ pub struct TrialRecord {
     pub log_tail: Vec<String>,
     /// What was explored of a recorded disk.
     pub exploration: Option<Exploration>,
+    /// What failing one call of a disk after the other showed.
+    pub exhaustion: Option<Exhaustion>,
     /// A command to paste that runs this trial again.
     pub repro: String,
 }
@@ -124,6 +128,10 @@ impl TrialRecord {
                     .iter_mut()
                     .flat_map(|example| [&mut example.key, &mut example.expected, &mut example.observed]),
             )
+            .chain(self.exhaustion.iter_mut().flat_map(|exhaustion| {
+                let examples = exhaustion.calls.iter_mut().flat_map(|facts| &mut facts.examples);
+                examples.flat_map(|fact| [&mut fact.about, &mut fact.said, &mut fact.message])
+            }))
             .chain(self.files.iter_mut().map(|file| &mut file.path))
             .chain(&mut self.log_tail)
             .chain(self.earlier.iter_mut().map(|attempt| &mut attempt.message))

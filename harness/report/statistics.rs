@@ -64,9 +64,10 @@ fn facts(case: [&str; 6], trials: &[&TrialRecord]) -> CaseFacts {
 
 /// Kinds of misfortune in the order in which they are told: a word, and when it is. A trial that meets several is about
 /// the last of them: what dies, and is then damaged, is about the damage.
-pub const CLASSES: [(&str, &str); 7] = [
+pub const CLASSES: [(&str, &str); 8] = [
     ("death", "the process dies"),
     ("power", "the power goes"),
+    ("disk", "the disk fails"),
     ("switch", "settings or versions change"),
     ("failover", "a replica takes over"),
     ("files", "files are damaged"),

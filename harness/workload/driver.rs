@@ -152,6 +152,11 @@ impl Driver {
         self.shared.acked.get()
     }
 
+    /// The newest error reply.
+    pub fn refusal(&self) -> Option<String> {
+        self.shared.refusal.borrow().clone()
+    }
+
     /// Sets a trap for the `at`-th acknowledgement of this life, which must be yet to come.
     pub fn set_trap(&self, at: u64, trap: Trap) {
         self.shared.trap.replace(Some(trap));

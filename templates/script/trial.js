@@ -68,6 +68,8 @@ const fillTrial = (i, trial) => {
     kids.push(section("Timeline", timeline(trial)), ...trial.epochs.map((epoch, n) => lifeOf(epoch, n, word("verdict", i))), evidence(trial));
     const disk = trial.exploration;
     if (disk) kids.push(section("Explored disk", el("p", {}, `${count(disk.operations)} operations were recorded; cutting the power at ${count(disk.cuts)} points of them leaves ${count(disk.states)} different states, and a server was started on ${count(disk.booted)}.`, disk.trace ? ` The trace: ${disk.trace}.` : "", " report.json tells each model and the states that speak most.")));
+    const failed = trial.exhaustion;
+    if (failed) kids.push(section("Failed calls", el("p", {}, `One call of the disk after the other failed, ${count(failed.lives)} lives in all; each ended with ${failed.ending} on a healed disk.`), table("Failed calls", ["Call", "Error", "Failed", "Broken", "Most lost", "What the server did"], failed.calls.map((one) => [el("code", {}, one.call), one.error, count(one.tried) + (one.exhausted ? ", all" : ", and there are more"), count(one.broken), count(one.worst_lost), Object.entries(one.reactions).map(([what, lives]) => `${what}: ${count(lives)}`).join(", ")]))));
     if (trial.earlier.length) kids.push(section("Earlier attempts", el("ul", {}, ...trial.earlier.map((one) => el("li", {}, chip(one.verdict), " ", one.message, el("span", { class: "quiet" }, ` (${ms(one.duration_ms)})`))))));
     if (trial.log_tail.length) kids.push(section("The end of the server's log", el("pre", { tabindex: 0 }, trial.log_tail.join("\n"))));
     if (trial.cut) kids.push(el("p", { class: "quiet" }, "This record is long: its log and files are in report.json."));

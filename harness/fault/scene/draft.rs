@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::contract::{Damage, Death, PowerCut};
+use crate::disk::errors::Owed;
 use crate::engine::{DataFile, Exit};
 use crate::fault::control::Control;
 use crate::fault::storm::Ended;
@@ -105,6 +106,12 @@ pub struct Draft {
     pub power_cut: Option<PowerCut>,
     /// Why it may refuse to end.
     pub excuse: Option<&'static str>,
+    /// A step told the disk to fail calls.
+    pub told_to_fail: bool,
+    /// What calls that failed have left to be made good when the server was dead.
+    pub owed: Owed,
+    /// Calls of the disk that had failed before the server was started again.
+    pub failed_before_start: u64,
     /// The fault itself keeps writes away: that none is near it is no lack of pressure.
     pub muted: bool,
     /// Acknowledged in this epoch when the fault struck.

@@ -78,6 +78,6 @@ impl Scene {
 fn was_told(death: Death) -> bool {
     match death {
         Death::Term | Death::Shutdown | Death::ShutdownSave | Death::ShutdownNosave => true,
-        Death::Stop | Death::Kill | Death::PowerCut => false,
+        Death::Stop | Death::Kill | Death::PowerCut | Death::DiskError => false,
     }
 }

@@ -89,6 +89,7 @@ impl Scene {
     /// Cuts the power now. A server that has ended before loses what it had not made durable all the same.
     pub async fn power_cut(&mut self, words: &str, model: Model, variant: u32) -> Result<(), Trouble> {
         self.disk()?;
+        self.notice_end(Duration::ZERO).await?;
         if self.is_up() {
             self.strike(words, Death::PowerCut).await?;
             let at_us = self.cut();
@@ -148,6 +149,7 @@ impl Scene {
     /// Ends the life that was recorded with a power cut; what it may leave is explored next.
     pub async fn record_until_now(&mut self, words: &str, request: Request) -> Result<(), Trouble> {
         self.disk()?;
+        self.notice_end(Duration::ZERO).await?;
         if self.is_up() {
             self.strike(words, Death::PowerCut).await?;
         } else {

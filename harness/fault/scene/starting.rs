@@ -23,6 +23,7 @@ impl Scene {
     /// Looks at the dead server's files, once per start.
     pub async fn before_start(&mut self) -> Result<(), Trouble> {
         self.draft.files_dead = self.instance.files().await?;
+        self.draft.failed_before_start = self.failures();
         self.note("start", "started again");
         Ok(())
     }

@@ -27,8 +27,13 @@ impl Scene {
         let target = more + roll % (more / 8 + 1);
         let driver = self.writers().await?;
         let reached = driver.reach(driver.acked() + target, WRITE_LIMIT).await;
-        if let Err(stalled) = reached {
-            return Err(self.explain(&stalled).await);
+        match reached {
+            Ok(()) => {}
+            // Who refuses writes because of its disk does what it should.
+            Err(Stalled { refusal: Some(refusal), alive: 1.., .. }) if self.failures() > 0 => {
+                self.note("note", &format!("writes are refused: {refusal}"));
+            }
+            Err(stalled) => return Err(self.explain(&stalled).await),
         }
         match &self.storm {
             Some(storm) => storm.gather(PHASE_LIMIT).await,
@@ -89,6 +94,10 @@ impl Scene {
             _ => None,
         };
         match exit {
+            Some(exit) if self.failures() > 0 => match self.ended_by_disk(exit).await {
+                Ok(()) => Trouble::Ended,
+                Err(trouble) => trouble,
+            },
             Some(exit) => {
                 let log = self.instance.log_tail(2).await.join(" | ");
                 Trouble::Lab(format!(

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::columns::shorten;
 use super::pack::{json, pack};
 use crate::record::{
-    Attempt, Epoch, Event, Example, Exploration, FileFact, KnownRef, Origin, PolicyLine, Promise,
+    Attempt, Epoch, Event, Example, Exhaustion, Exploration, FileFact, KnownRef, Origin, PolicyLine, Promise,
     TrialRecord, Verdict,
 };
 use crate::report::statistics::worst_share;
@@ -37,6 +37,7 @@ struct Detail<'a> {
     log_tail: Vec<String>,
     earlier: &'a [Attempt],
     exploration: &'a Option<Exploration>,
+    exhaustion: &'a Option<Exhaustion>,
     /// Something was left out for its length.
     cut: bool,
 }
@@ -57,6 +58,7 @@ impl<'a> Detail<'a> {
             log_tail: trial.log_tail.iter().map(|line| shorten(line, LINE)).collect(),
             earlier: &trial.earlier,
             exploration: &trial.exploration,
+            exhaustion: &trial.exhaustion,
             cut: false,
         }
     }

@@ -1,0 +1,131 @@
+//! What has failed on a disk, and what of it nobody has made good since. Pure.
+
+use std::collections::HashMap;
+
+use super::op::Ino;
+
+/// What a disk owes a server after calls that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Owed {
+    /// Calls that failed.
+    pub failures: u64,
+    /// The last of them, in words.
+    pub last: Option<String>,
+    /// An AOF whose last write failed.
+    pub unwritten: Option<Unwritten>,
+    /// What was answered before this is on the disk for good: a later fsync of the AOF failed, and the kernel has dropped
+    /// what it was to write. 0 where no fsync had succeeded.
+    pub dropped_since_us: Option<u64>,
+}
+
+/// A file that a write failed on, and none has succeeded since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unwritten {
+    /// When the last write was asked for that succeeded; 0 where there was none.
+    pub since_us: u64,
+    /// When the first one after it failed.
+    pub failed_us: u64,
+}
+
+/// Failures by file. Times are microseconds since the trial began.
+#[derive(Debug, Clone, Default)]
+pub struct Errors {
+    failures: u64,
+    last: Option<String>,
+    written: HashMap<Ino, u64>,
+    unwritten: HashMap<Ino, Unwritten>,
+    synced: HashMap<Ino, u64>,
+    dropped: HashMap<Ino, u64>,
+}
+
+impl Errors {
+    /// Notes a call that failed, and the file that it was about.
+    pub fn failed(&mut self, call: &str, error: &str, name: &str) {
+        self.failures += 1;
+        self.last = Some(format!("{call} {name}: {error}"));
+    }
+
+    /// Notes how a write went: one that takes a part of the bytes has failed too.
+    pub fn wrote(&mut self, ino: Ino, asked_us: u64, whole: bool) {
+        if whole {
+            self.written.insert(ino, asked_us);
+            self.unwritten.remove(&ino);
+        } else {
+            let since_us = self.written.get(&ino).copied().unwrap_or(0);
+            self.unwritten.entry(ino).or_insert(Unwritten { since_us, failed_us: asked_us });
+        }
+    }
+
+    /// Notes an fsync that succeeded. What was answered before the last write that it covers was asked for is in the file:
+    /// later answers may have waited in the server for this very fsync.
+    pub fn synced(&mut self, ino: Ino, asked_us: u64) {
+        let written_us = self.written.get(&ino).copied().unwrap_or(asked_us);
+        self.synced.insert(ino, asked_us.min(written_us));
+    }
+
+    /// Notes an fsync after whose failure the pages count as clean: no later one writes them.
+    pub fn dropped(&mut self, ino: Ino) {
+        let since_us = self.synced.get(&ino).copied().unwrap_or(0);
+        self.dropped.entry(ino).or_insert(since_us);
+    }
+
+    /// What is owed to the files that a server appends to, as far as they are there still. What a child writes before it
+    /// gets its name is not among them: a server that relies on such a file after an error has no excuse.
+    pub fn owed(&self, name_of: impl Fn(Ino) -> Option<String>) -> Owed {
+        let is_there = |ino: &Ino| name_of(*ino).is_some_and(|name| is_appended(&name));
+        Owed {
+            failures: self.failures,
+            last: self.last.clone(),
+            unwritten: self
+                .unwritten
+                .iter()
+                .filter(|(ino, _)| is_there(ino))
+                .map(|(_, unwritten)| *unwritten)
+                .min_by_key(|unwritten| unwritten.since_us),
+            dropped_since_us: self
+                .dropped
+                .iter()
+                .filter(|(ino, _)| is_there(ino))
+                .map(|(_, since_us)| *since_us)
+                .min(),
+        }
+    }
+}
+
+fn is_appended(name: &str) -> bool {
+    name.ends_with(".aof") && !name.starts_with("temp-") && !name.contains(".base.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owed(errors: &Errors, name: &str) -> Owed {
+        errors.owed(|ino| (ino == 7).then(|| name.into()))
+    }
+
+    #[test]
+    fn a_write_that_failed_is_owed_until_one_succeeds() {
+        let mut errors = Errors::default();
+        errors.wrote(7, 10, true);
+        errors.wrote(7, 20, false);
+        errors.wrote(7, 30, false);
+        let unwritten = Some(Unwritten { since_us: 10, failed_us: 20 });
+        assert_eq!(owed(&errors, "a.1.incr.aof").unwritten, unwritten);
+        assert_eq!(owed(&errors, "temp-rewriteaof-bg-1.aof").unwritten, None, "a child's file");
+        assert_eq!(owed(&errors, "a.1.base.aof").unwritten, None);
+        errors.wrote(7, 40, true);
+        assert_eq!(owed(&errors, "a.1.incr.aof").unwritten, None);
+    }
+
+    #[test]
+    fn pages_that_a_failed_fsync_dropped_stay_owed() {
+        let mut errors = Errors::default();
+        errors.wrote(7, 5, true);
+        errors.synced(7, 8);
+        errors.dropped(7);
+        errors.synced(7, 50);
+        assert_eq!(owed(&errors, "appendonly.aof").dropped_since_us, Some(5));
+        assert_eq!(errors.owed(|_| None).dropped_since_us, None, "the file is gone");
+    }
+}

@@ -1,0 +1,144 @@
+//! Lives side by side, one for each number, until there is none whose call comes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use tokio::task::LocalSet;
+
+use super::life::{Bench, Outcome};
+use crate::disk::ills::{Call, Error};
+use crate::fault::Trouble;
+
+/// Lives at a time for each processor: most of a life is waiting.
+const LIVES_PER_PROCESSOR: usize = 2;
+/// How often a number is tried again whose call did not come although a later one did: a server's clock moves calls.
+const RETRIES: usize = 3;
+
+/// What the lives showed.
+pub(super) struct Swept {
+    /// Of those whose call came, in the order of their numbers.
+    pub outcomes: Vec<Outcome>,
+    /// Lives in all.
+    pub lives: u64,
+    /// Whether every call was failed, and a life came to its end in which none was left.
+    pub exhausted: bool,
+}
+
+/// Fails one number after the other, within a limit.
+pub(super) fn sweep(bench: &Bench<'_>, call: Call, error: Error, limit: Duration) -> Result<Swept, Trouble> {
+    let until = Instant::now() + limit;
+    let from = bench.prepared.request.from;
+    let last = bench.prepared.request.at_most.map_or(u64::MAX, |most| from.saturating_add(most - 1));
+    let mut tally = Tally { from, ..Tally::default() };
+    for (number, lived) in side_by_side(bench, call, error, from..=last, until) {
+        tally.note(number, lived?);
+    }
+    for _ in 0..RETRIES {
+        for number in tally.missing() {
+            if Instant::now() < until {
+                tally.note(number, apart(bench, call, error, number)?);
+            }
+        }
+    }
+    while !tally.came_to_the_end() && tally.highest() < last && Instant::now() < until {
+        let number = tally.highest() + 1;
+        tally.note(number, apart(bench, call, error, number)?);
+    }
+    if tally.lives == 0 {
+        return Err(Trouble::Lab(format!(
+            "the trial's time was over before a {} failed; name fewer calls, or raise `trial-timeout`",
+            call.word()
+        )));
+    }
+    let exhausted = tally.came_to_the_end() && tally.missing().is_empty();
+    Ok(Swept { lives: tally.lives, exhausted, outcomes: tally.outcomes.into_values().collect() })
+}
+
+/// Which numbers were tried, and what came of them.
+#[derive(Default)]
+struct Tally {
+    from: u64,
+    outcomes: BTreeMap<u64, Outcome>,
+    /// Numbers whose call did not come.
+    unmet: BTreeSet<u64>,
+    lives: u64,
+}
+
+impl Tally {
+    fn note(&mut self, number: u64, lived: Option<Outcome>) {
+        self.lives += 1;
+        match lived {
+            Some(outcome) => drop(self.outcomes.insert(number, outcome)),
+            None => drop(self.unmet.insert(number)),
+        }
+    }
+
+    /// The highest number whose call came; the one before the first where none did.
+    fn highest(&self) -> u64 {
+        self.outcomes.keys().next_back().copied().unwrap_or(self.from - 1)
+    }
+
+    /// Numbers below it whose call has not come yet.
+    fn missing(&self) -> Vec<u64> {
+        (self.from..self.highest()).filter(|number| !self.outcomes.contains_key(number)).collect()
+    }
+
+    fn came_to_the_end(&self) -> bool {
+        self.unmet.iter().any(|number| *number > self.highest())
+    }
+}
+
+/// Lives numbers as they come, until one of them finds no such call.
+fn side_by_side(
+    bench: &Bench<'_>,
+    call: Call,
+    error: Error,
+    numbers: std::ops::RangeInclusive<u64>,
+    until: Instant,
+) -> Vec<(u64, Result<Option<Outcome>, Trouble>)> {
+    let next = AtomicU64::new(*numbers.start());
+    let end = AtomicU64::new(*numbers.end());
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..workers() {
+            let (tell, next, end) = (tell.clone(), &next, &end);
+            scope.spawn(move || {
+                while Instant::now() < until {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number > end.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let lived = once(bench, call, error, number);
+                    if !matches!(lived, Ok(Some(_))) {
+                        end.fetch_min(number, Ordering::Relaxed);
+                    }
+                    if tell.send((number, lived)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(tell);
+    });
+    told.into_iter().collect()
+}
+
+/// One life on a thread of its own: the trial's thread is busy with the trial.
+fn apart(bench: &Bench<'_>, call: Call, error: Error, number: u64) -> Result<Option<Outcome>, Trouble> {
+    std::thread::scope(|scope| scope.spawn(|| once(bench, call, error, number)).join())
+        .unwrap_or_else(|_| Err(Trouble::Lab(format!("the life with {} {number} panicked", call.word()))))
+}
+
+fn once(bench: &Bench<'_>, call: Call, error: Error, number: u64) -> Result<Option<Outcome>, Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Trouble::Lab(format!("failed to build a runtime: {error}")))?;
+    LocalSet::new().block_on(&runtime, bench.live(call, error, number))
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from) * LIVES_PER_PROCESSOR
+}
