@@ -168,13 +168,13 @@ pub const ROWS: &[Row] = &[
                 && appends(facts)
                 && !is(facts, "appendfsync", "no")
                 && facts.dropped_since_us.is_some()
-            remedy: "Watch aof_last_write_status and the log: after a failed fsync, write again what was written since the last good one.",
-    },
+        },
         allow: dying,
         may_refuse: |facts| !yes(facts, "aof-load-truncated", true),
         suffix: false,
         sentence: "when an fsync fails under everysec, writes are refused until one succeeds; what was written since the last good one may be gone",
         source: "source; run",
+        remedy: "Watch aof_last_write_status and the log: after a failed fsync, write again what was written since the last good one.",
     },
     Row {
         id: "aof-power-cut-no",

@@ -109,14 +109,17 @@ fn remedy(cause: &Cause<'_>, spared: &BTreeSet<&str>) -> String {
     match cause.verdict {
         Verdict::Known if !cause.remedy.is_empty() => cause.remedy.to_owned(),
         Verdict::Known => format!("No remedy is listed; the report of the defect may know one.{elsewhere}"),
-        Verdict::Broken => format!("Not listed: run its worst trial again, keep the log, report it.{elsewhere}"),
+        Verdict::Broken => {
+            format!("Not listed: run its worst trial again, keep the log, report it.{elsewhere}")
+        }
         Verdict::Kept | Verdict::Inconclusive | Verdict::Unsupported | Verdict::Errored => String::new(),
     }
 }
 
 /// Servers on which the same policies kept their promises under the same faults, and none showed the same.
 fn spared<'a>(trials: &'a [TrialRecord], numbers: &[usize]) -> BTreeSet<&'a str> {
-    let case = |trial: &'a TrialRecord| (trial.persistence.as_str(), trial.workload.as_str(), trial.fault.as_str());
+    let case =
+        |trial: &'a TrialRecord| (trial.persistence.as_str(), trial.workload.as_str(), trial.fault.as_str());
     let (mut cases, mut servers) = (BTreeSet::new(), BTreeSet::new());
     for &number in numbers {
         cases.insert(case(&trials[number]));
