@@ -77,13 +77,20 @@ impl FileState {
         Cow::Owned(all)
     }
 
-    /// Takes note of a change; `after` is the file as a reader sees it then.
-    pub fn change(&mut self, index: usize, change: Change, after: &Content) {
-        let pages = change.pages();
-        let failed: BTreeSet<u64> = self.failed.iter().flat_map(|(_, change)| change.pages()).collect();
-        let whole: Vec<u64> = pages.filter(|page| failed.contains(page)).collect();
+    /// Takes note of a change; `before` is the length until then, and `after` the file as a reader sees it from then on.
+    pub fn change(&mut self, index: usize, change: Change, before: u64, after: &Content) {
+        let mut pages: BTreeSet<u64> = BTreeSet::new();
+        if !self.failed.is_empty() {
+            pages.extend(change.pages());
+            // What lies behind an end within a page is made zero when the end moves on.
+            if after.len() > before && !before.is_multiple_of(UNIT) {
+                pages.insert(before / UNIT);
+            }
+            let failed: BTreeSet<u64> = self.failed.iter().flat_map(|(_, change)| change.pages()).collect();
+            pages.retain(|page| failed.contains(page));
+        }
         self.pending.push((index, change));
-        for page in whole {
+        for page in pages {
             let offset = page * UNIT;
             self.pending.push((index, Change::Write(offset, after.read(offset, PAGE).into())));
         }
@@ -173,8 +180,9 @@ mod tests {
         }
 
         fn change(&mut self, change: Change) {
+            let before = self.now.len();
             change.apply(&mut self.now);
-            self.state.change(self.index, change, &self.now);
+            self.state.change(self.index, change, before, &self.now);
             self.index += 1;
         }
 
@@ -198,20 +206,30 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_another_page_stay_lost_and_a_truncation_in_the_page_brings_the_rest_of_it_back() {
+    fn bytes_of_another_page_stay_lost() {
         let mut file = File::default();
-        file.write(0, &[1; 5_000]);
+        file.write(0, &[1; 8_192]);
         file.state.fail(file.index);
         file.write(8_192, &[2; 10]);
-        let synced = file.sync();
-        assert_eq!(synced, [&[0; 8_192][..], &[2; 10]].concat());
+        assert_eq!(file.sync(), [&[0; 8_192][..], &[2; 10]].concat());
         assert_eq!(file.state.possible().len(), 2, "they may have got through");
         file.change(Change::Truncate(4_200));
         let synced = file.sync();
-        assert_eq!(synced, [&[0; 4_096][..], &[1; 104]].concat());
+        assert_eq!(synced, [&[0; 4_096][..], &[1; 104]].concat(), "the page in which the end lies is dirty");
         file.change(Change::Truncate(0));
         file.sync();
         assert!(!file.state.is_unsynced());
+    }
+
+    #[test]
+    fn the_page_of_an_end_that_moves_on_is_dirty() {
+        for change in [Change::Write(9_000, [2].into()), Change::Truncate(9_001)] {
+            let mut file = File::default();
+            file.write(0, &[1; 5_000]);
+            file.state.fail(file.index);
+            file.change(change);
+            assert_eq!(file.sync()[..5_000], [[0; 4_096].as_slice(), &[1; 904]].concat());
+        }
     }
 
     #[test]

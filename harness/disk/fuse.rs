@@ -21,6 +21,8 @@ use super::state::{Meta, Shared, State};
 
 /// Only the kernel changes the tree, so that what it knows stays true.
 const TTL: Duration = Duration::from_secs(3600);
+/// Bytes of a name, as on other file systems of Linux.
+const NAME_MAX: usize = 255;
 /// Blocks that the disk says it has, where no capacity is set.
 const BLOCKS: u64 = 1 << 28;
 
@@ -233,6 +235,9 @@ fn names_of(state: &State, ino: Ino) -> u32 {
 
 /// A name that the log can hold.
 fn text(name: &OsStr) -> Result<&str, Refusal> {
+    if name.len() > NAME_MAX {
+        return Err(Errno::ENAMETOOLONG);
+    }
     name.to_str().ok_or(Errno::EILSEQ)
 }
 
@@ -243,7 +248,11 @@ fn place(parent: INodeNo, name: &OsStr) -> Result<Place, Refusal> {
 impl Filesystem for Fs {
     fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let state = self.0.lock();
-        let found = text(name).ok().and_then(|name| state.replay.now.entry(parent.0, name));
+        let name = match text(name) {
+            Ok(name) => name,
+            Err(refusal) => return reply.error(refusal),
+        };
+        let found = state.replay.now.entry(parent.0, name);
         match found.and_then(|ino| Self::attributes(&state, ino)) {
             Some(attributes) => reply.entry(&TTL, &attributes, Generation(0)),
             None => reply.error(Errno::ENOENT),
@@ -462,7 +471,8 @@ impl Filesystem for Fs {
     ) {
         let done = place(parent, name).and_then(|from| Ok((from, place(new_parent, new_name)?)));
         let done = done.and_then(|(from, to)| {
-            if !flags.is_empty() {
+            // The kernel has looked whether there is something to replace.
+            if !flags.difference(RenameFlags::RENAME_NOREPLACE).is_empty() {
                 return Err(Errno::EINVAL);
             }
             let name = from.1.clone();
@@ -549,7 +559,16 @@ impl Filesystem for Fs {
             None => (BLOCKS, BLOCKS.saturating_sub(state.used() / unit)),
         };
         let files = state.replay.now.files.len() as u64;
-        reply.statfs(blocks, free, free, files + (1 << 20), 1 << 20, PAGE as u32, 255, PAGE as u32);
+        reply.statfs(
+            blocks,
+            free,
+            free,
+            files + (1 << 20),
+            1 << 20,
+            PAGE as u32,
+            NAME_MAX as u32,
+            PAGE as u32,
+        );
     }
 
     /// Not offered: the kernel does not ask again.

@@ -97,12 +97,13 @@ impl Replay {
         if op.changes_names() {
             self.change_names(index, op);
         }
+        let before = op.changes_content().and_then(|ino| self.now.files.get(&ino)).map_or(0, Content::len);
         self.now.apply(op);
         match op {
             Op::Write { ino, offset, data } => {
-                self.change_content(index, *ino, Change::Write(*offset, data.clone()));
+                self.change_content(index, *ino, Change::Write(*offset, data.clone()), before);
             }
-            Op::Truncate { ino, len } => self.change_content(index, *ino, Change::Truncate(*len)),
+            Op::Truncate { ino, len } => self.change_content(index, *ino, Change::Truncate(*len), before),
             Op::Fsync { ino, covers, datasync } => self.fsync(*ino, *covers, *datasync),
             Op::FsyncFailed { ino, covers, clean } => {
                 if *clean && let Some(file) = self.files.get_mut(ino) {
@@ -186,9 +187,9 @@ impl Replay {
         self.unsynced_names.push(change);
     }
 
-    fn change_content(&mut self, index: usize, ino: Ino, change: Change) {
+    fn change_content(&mut self, index: usize, ino: Ino, change: Change, before: u64) {
         let Some(after) = self.now.files.get(&ino) else { return };
-        self.files.entry(ino).or_default().change(index, change, after);
+        self.files.entry(ino).or_default().change(index, change, before, after);
     }
 
     fn fsync(&mut self, ino: Ino, covers: usize, datasync: bool) {

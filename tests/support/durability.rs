@@ -42,7 +42,12 @@ impl File {
     }
 
     fn change(&mut self, index: usize, bytes: Vec<u8>, pages: std::ops::Range<usize>, end: Option<usize>) {
-        for page in pages {
+        // An end within a page that moves on makes the rest of that page zero.
+        let before = self.seen.last().map_or(0, |(_, bytes)| bytes.len());
+        let tail = before / PAGE;
+        let moves_on = bytes.len() > before && before % PAGE > 0;
+        let tail = (moves_on && !pages.contains(&tail) && self.failed.contains(&tail)).then_some(tail);
+        for page in pages.chain(tail) {
             let page_end = (page + 1) * PAGE;
             // All of a page that could not be written is dirty again.
             let end = if self.failed.contains(&page) {

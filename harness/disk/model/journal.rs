@@ -49,7 +49,7 @@ pub(super) enum End {
     Sector,
     /// Its last block is there in length, and holds zeros.
     Zeros,
-    /// All is there in length, and holds zeros from where the synced bytes end.
+    /// All is there in length, and holds the synced bytes and zeros.
     Hollow,
 }
 
@@ -262,10 +262,15 @@ fn front(file: &FileState, count: usize, end: End) -> Content {
             content.write(*offset, &data[..(torn - offset) as usize]);
         }
         End::Hollow => {
-            last.apply(&mut content);
-            let len = content.len();
-            content.truncate(file.synced.len().min(len));
-            content.truncate(len);
+            content = file.synced.clone();
+            for (_, change) in &possible[..count] {
+                match change {
+                    Change::Write(offset, data) => {
+                        content.truncate(content.len().max(offset + data.len() as u64));
+                    }
+                    Change::Truncate(len) => content.truncate(*len),
+                }
+            }
         }
         End::Zeros => {
             let block = (stop.saturating_sub(1) / PAGE as u64 * PAGE as u64).max(*offset);

@@ -1,6 +1,6 @@
 //! `posix-random`: any part of what POSIX does not promise. Where there is little, each entry and each page is in its old
-//! or its new state in every combination. Else the first variants drop one unsynced write and keep all the others; the
-//! rest toss a coin for every entry and every page, and may tear the last page.
+//! or its new state in every combination. Else the first variants lack one page and keep all the others; the rest toss a
+//! coin for every entry and every page, and may tear the last page.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +8,14 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::disk::content::{Content, PAGE};
-use crate::disk::file::{Change, FileState};
+use crate::disk::file::FileState;
 use crate::disk::op::{Ino, Place};
 use crate::disk::replay::{Names, Replay};
 use crate::disk::tree::{self, Folders, Tree};
 
 /// Of at most so many entries and pages every subset is tried.
 const FEW: usize = 6;
-/// Else at most so many unsynced writes are dropped one by one, the newest.
+/// Else at most so many pages are missing one by one, the newest.
 const DROPS: usize = 16;
 /// Tosses for each moment.
 const TOSSES: u32 = 8;
@@ -26,8 +26,8 @@ const SECTOR: usize = 512;
 pub(super) enum Choices {
     /// Every subset of the entries and these pages.
     Every { entries: usize, pages: Vec<(Ino, u64)> },
-    /// Numbers of the writes that are dropped one by one, and then tosses.
-    Some(Vec<usize>),
+    /// Pages that are missing one by one, and then tosses.
+    Some(Vec<(Ino, u64)>),
 }
 
 /// Every entry in its old or new state, and every page as it was at any moment since the last fsync of its file.
@@ -97,7 +97,7 @@ impl Choices {
                 })
             }
             Self::Some(drops) => match drops.get(variant as usize) {
-                Some(&index) => drop_one(replay, index),
+                Some(&page) => without(replay, page),
                 None => toss(replay, variant),
             },
         }
@@ -123,33 +123,32 @@ fn some_entries(replay: &Replay, mut is_new: impl FnMut(usize) -> bool) -> Folde
     folders
 }
 
-/// Numbers of the writes that are dropped one by one.
-fn drops(replay: &Replay) -> Vec<usize> {
-    let mut writes = BTreeSet::new();
-    for (_, file) in replay.unsynced_files(Names::Folder) {
-        let changes = file.possible();
-        let newest = changes.iter().rev().filter(|(_, change)| matches!(change, Change::Write(..)));
-        writes.extend(newest.map(|(index, _)| *index).take(DROPS));
-    }
-    let excess = writes.len().saturating_sub(DROPS);
-    writes.into_iter().skip(excess).collect()
-}
-
-fn drop_one(replay: &Replay, dropped: usize) -> Tree {
-    replay.tree(replay.now.folders.clone(), |ino| {
-        let Some(file) = replay.files.get(&ino) else { return Content::default() };
-        let mut content = file.synced.clone();
-        for (index, change) in file.possible().iter() {
-            match change {
-                // The length is kept: what was not written reads as zeros.
-                Change::Write(offset, data) if *index == dropped => {
-                    let end = offset + data.len() as u64;
-                    content.truncate(content.len().max(end));
-                }
-                change => change.apply(&mut content),
+/// Pages that are missing one by one: those that were written to last. A page is written as a whole, so that what came
+/// later in it is missing too.
+fn drops(replay: &Replay) -> Vec<(Ino, u64)> {
+    let mut newest: BTreeMap<(Ino, u64), usize> = BTreeMap::new();
+    for (ino, file) in replay.unsynced_files(Names::Folder) {
+        let mut seen = BTreeSet::new();
+        for (index, change) in file.possible().iter().rev() {
+            for page in change.pages().rev().filter(|page| seen.insert(*page)) {
+                newest.insert((ino, page), *index);
+            }
+            if seen.len() >= DROPS {
+                break;
             }
         }
-        content
+    }
+    let mut pages: Vec<_> = newest.into_iter().map(|(page, index)| (index, page)).collect();
+    pages.sort_unstable();
+    pages.drain(..pages.len().saturating_sub(DROPS));
+    pages.into_iter().map(|(_, page)| page).collect()
+}
+
+fn without(replay: &Replay, (only, missing): (Ino, u64)) -> Tree {
+    replay.tree(replay.now.folders.clone(), |ino| {
+        let Some(file) = replay.files.get(&ino) else { return Content::default() };
+        // The length is kept: what was not written reads as zeros.
+        mixed(file, &latest(file), |page| ino != only || page != missing)
     })
 }
 
