@@ -90,7 +90,7 @@ pub async fn prepare(scene: &mut Scene, request: &Request) -> Result<Prepared, T
     let config = scene.config.clone();
     let ills = scene.disk()?.ills();
     step("shutdown")?.run(scene).await?;
-    let tree = if request.fresh { Tree::default() } else { scene.disk()?.left_by(Model::ProcessKill, 0) };
+    let tree = if request.fresh { Tree::default() } else { scene.disk()?.left_by(Model::ProcessKill, 0)? };
     Ok(Prepared { request: request.clone(), tree, ills, ledger: scene.ledger.clone(), baseline, config })
 }
 
