@@ -35,6 +35,8 @@ pub struct Errors {
     written: HashMap<Ino, u64>,
     unwritten: HashMap<Ino, Unwritten>,
     synced: HashMap<Ino, u64>,
+    /// The newest of these, whichever file it was.
+    synced_us: u64,
     dropped: HashMap<Ino, u64>,
 }
 
@@ -58,14 +60,18 @@ impl Errors {
 
     /// Notes an fsync that succeeded. What was answered before the last write that it covers was asked for is in the file:
     /// later answers may have waited in the server for this very fsync.
-    pub fn synced(&mut self, ino: Ino, asked_us: u64) {
-        let written_us = self.written.get(&ino).copied().unwrap_or(asked_us);
-        self.synced.insert(ino, asked_us.min(written_us));
+    /// A file that has not got its name yet does not count: what was answered is in another one.
+    pub fn synced(&mut self, ino: Ino, name: &str, asked_us: u64) {
+        if is_appended(name) {
+            let written_us = self.written.get(&ino).copied().unwrap_or(asked_us).min(asked_us);
+            self.synced.insert(ino, written_us);
+            self.synced_us = self.synced_us.max(written_us);
+        }
     }
 
     /// Notes an fsync after whose failure the pages count as clean: no later one writes them.
     pub fn dropped(&mut self, ino: Ino) {
-        let since_us = self.synced.get(&ino).copied().unwrap_or(0);
+        let since_us = self.synced.get(&ino).copied().unwrap_or(self.synced_us);
         self.dropped.entry(ino).or_insert(since_us);
     }
 
@@ -122,10 +128,18 @@ mod tests {
     fn pages_that_a_failed_fsync_dropped_stay_owed() {
         let mut errors = Errors::default();
         errors.wrote(7, 5, true);
-        errors.synced(7, 8);
+        errors.synced(7, "appendonly.aof", 8);
         errors.dropped(7);
-        errors.synced(7, 50);
+        errors.synced(7, "appendonly.aof", 50);
         assert_eq!(owed(&errors, "appendonly.aof").dropped_since_us, Some(5));
         assert_eq!(errors.owed(|_| None).dropped_since_us, None, "the file is gone");
+
+        // A new file that was synced by the child that wrote it, and never since: the file before it counts.
+        let mut errors = Errors::default();
+        errors.wrote(6, 4, true);
+        errors.synced(6, "appendonly.aof", 5);
+        errors.synced(7, "temp-rewriteaof-1.aof", 9);
+        errors.dropped(7);
+        assert_eq!(owed(&errors, "appendonly.aof").dropped_since_us, Some(4));
     }
 }

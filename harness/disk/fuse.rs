@@ -195,7 +195,8 @@ impl Fs {
                 if is_folder { Op::FsyncDir { ino, covers } } else { Op::Fsync { ino, covers, datasync } };
             shared.perform(&mut state, asked_us, op);
             if !is_folder {
-                state.errors.synced(ino, asked_us);
+                let name = state.name(ino);
+                state.errors.synced(ino, &name, asked_us);
                 state.seen.fsyncs += 1;
                 let took_us = shared.now_us() - asked_us;
                 state.seen.longest_fsync_us = state.seen.longest_fsync_us.max(took_us);

@@ -9,7 +9,7 @@ use fuser::Errno;
 use super::content::Content;
 use super::errors::{Errors, Owed};
 use super::file::Change;
-use super::ills::{Failure, Ills};
+use super::ills::{Call, Error, Failure, Ills};
 use super::op::{Children, Ino, Op, Rec};
 use super::replay::Replay;
 use super::tree::Tree;
@@ -178,7 +178,7 @@ impl State {
     /// file system.
     pub fn room_for_entry(&mut self) -> Result<(), Errno> {
         if self.ills.capacity.is_some_and(|capacity| self.used() >= capacity) {
-            self.seen.failures += 1;
+            self.note_failure(&Failure::new(Call::Create, Error::NoSpace), "of a new name");
             return Err(Errno::ENOSPC);
         }
         Ok(())
