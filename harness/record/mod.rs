@@ -110,7 +110,11 @@ impl TrialRecord {
         }
         let one = [&mut self.message, &mut self.repro, &mut self.origin.source].into_iter();
         one.chain(promised(&mut self.promise))
-            .chain(self.known.iter_mut().flat_map(|known| [&mut known.link, &mut known.cause, &mut known.remedy]))
+            .chain(
+                self.known
+                    .iter_mut()
+                    .flat_map(|known| [&mut known.link, &mut known.cause, &mut known.remedy]),
+            )
             .chain(
                 self.policy.iter_mut().flat_map(|line| line.requested.iter_mut().chain(&mut line.effective)),
             )

@@ -46,7 +46,8 @@ pub fn counts<'a>(trials: impl Iterator<Item = &'a TrialRecord>) -> String {
     }
     let mut kinds: Vec<_> = kinds.into_iter().collect();
     kinds.sort_by_key(|(words, count)| (u64::MAX - count, *words));
-    let words: Vec<_> = kinds.into_iter().map(|(words, count)| format!("{} {words}", grouped(count))).collect();
+    let words: Vec<_> =
+        kinds.into_iter().map(|(words, count)| format!("{} {words}", grouped(count))).collect();
     words.join(", ")
 }
 

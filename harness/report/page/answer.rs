@@ -124,9 +124,8 @@ fn loss(kind: &str, trials: &[&TrialRecord], worst: &TrialRecord) -> String {
 
 /// The worst of some trials.
 pub fn worst<'a>(trials: impl Iterator<Item = &'a TrialRecord>) -> Option<&'a TrialRecord> {
-    trials.max_by(|one, other| {
-        worst_share(one).total_cmp(&worst_share(other)).then(one.lost.cmp(&other.lost))
-    })
+    trials
+        .max_by(|one, other| worst_share(one).total_cmp(&worst_share(other)).then(one.lost.cmp(&other.lost)))
 }
 
 /// The share that a trial's worst life lost.

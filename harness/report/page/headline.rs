@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{self, share, worst};
 use crate::record::{Check, Outcome, Report, TrialRecord, Verdict, exit};
+use crate::report::breach;
 use crate::report::cases::{self, name_of};
 use crate::report::findings::Finding;
 use crate::report::statistics::{chance_at_most, class, class_rank, proves};
 use crate::report::text::{count, grouped, short};
-use crate::report::breach;
 
 /// Policies that are named one by one.
 const POLICIES: usize = 4;
@@ -180,7 +180,11 @@ pub fn promises(report: &Report) -> String {
         1 => ", 1 fails by a known defect".into(),
         many => format!(", {} fail by known defects", grouped(many)),
     };
-    format!("Of {} put to the test, {} held{known}, {broken}", count(promises.len() as u64, "promise"), grouped(of(Verdict::Kept)))
+    format!(
+        "Of {} put to the test, {} held{known}, {broken}",
+        count(promises.len() as u64, "promise"),
+        grouped(of(Verdict::Kept))
+    )
 }
 
 /// Verdicts that were given, and how often.
