@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, PossibleValuesParser};
 use clap::{ArgAction, Parser, ValueEnum};
 
-use crate::matrix::Matrix;
 use crate::matrix::keys::COLUMNS;
+use crate::matrix::{Budget, Matrix};
 use crate::record::{GateRules, ReportWishes};
 use crate::report::history;
 
@@ -324,9 +325,19 @@ impl Settings {
                 },
                 allure: flags.allure.or(report.allure).unwrap_or(false),
                 history: report.history.unwrap_or(history::KEPT),
+                budget_window_ms: strictest(matrix, |budget| {
+                    budget.lost_window.or(budget.lost.filter(|lost| *lost == 0).map(|_| Duration::ZERO))
+                }),
+                budget_recovery_ms: strictest(matrix, |budget| budget.recovery),
             },
         }
     }
+}
+
+/// The shortest time that a budget sets, in milliseconds.
+fn strictest(matrix: &Matrix, of: fn(&Budget) -> Option<Duration>) -> Option<u64> {
+    let shortest = matrix.budgets.iter().filter_map(of).min()?;
+    u64::try_from(shortest.as_millis()).ok()
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ fn github_is_told_and_nobody_else() {
         "\n::error title=broken%3A core%3A%3Areal%3A%3Anone%3A%3Asingle%3A%3Akill%3A%3As1::lost ";
     assert!(told.out.contains(annotation), "{told:?}");
     let text = std::fs::read_to_string(&summary).unwrap();
-    assert!(text.starts_with("before\n## One trial lost more than was promised\n"), "{text}");
+    assert!(text.starts_with("before\n## none on real breaks its promise under kill: "), "{text}");
     assert_eq!(checkout.report().run.ci.unwrap().revision, "c0ffee");
 }
 

@@ -236,7 +236,7 @@ fn without_scripts_it_says_what_matters() {
     browser.visit(&LARGE.1, "");
     let says = browser.text("document.body.innerText");
     for expected in [
-        "lost more than was promised",
+        "breaks its promise under",
         "Without scripts",
         "Failing trials",
         "cause 3",

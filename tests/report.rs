@@ -7,7 +7,7 @@ mod records;
 use std::fs;
 
 use outlast::record::{JournalLine, Report, TrialRecord, Verdict};
-use outlast::report::{FORMATS, assemble, write};
+use outlast::report::{FORMATS, assemble, complete, write};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use records::{HOSTILE, lines, trial};
@@ -126,13 +126,18 @@ fn the_first_line_of_the_page_is_the_answer() {
         title.strip_suffix(" ·").unwrap().to_owned()
     };
     use Verdict as V;
+    // Nothing was lost, and so nothing is said of a loss.
+    const BROKEN: &str = "aof on redis-7.0 breaks its promise under kill: went over the budget";
     for (verdicts, expected) in [
         (&[V::Kept, V::Unsupported][..], "Every promise was kept"),
         (&[V::Unsupported], "Nothing could be put to the test"),
-        (&[V::Kept, V::Broken, V::Errored], "One trial lost more than was promised"),
-        (&[V::Broken, V::Broken, V::Kept], "2 trials lost more than was promised"),
-        (&[V::Kept, V::Known], "No new breach; one trial shows a known defect"),
-        (&[V::Known, V::Inconclusive], "No promise was broken, but one trial proved nothing"),
+        (&[V::Kept, V::Broken, V::Errored], BROKEN),
+        (&[V::Broken, V::Broken, V::Kept], BROKEN),
+        (
+            &[V::Kept, V::Known],
+            "No new breach, but a known defect: aof on redis-7.0 went over the budget under kill",
+        ),
+        (&[V::Known, V::Inconclusive], "No promise was broken, but 1 trial proved nothing"),
         (&[V::Errored, V::Inconclusive], "No promise was broken, but 2 trials proved nothing"),
     ] {
         assert_eq!(headline(verdicts), expected, "{verdicts:?}");
@@ -140,8 +145,31 @@ fn the_first_line_of_the_page_is_the_answer() {
     let unclosed =
         |verdict| vec![JournalLine::Run(records::run()), JournalLine::Finished(trial("kill", 1, verdict))];
     assert!(rendered("index.html", unclosed(V::Kept)).contains("<title>Interrupted after 1 of 8 trials ·"));
-    let broken = "<title>Interrupted after 1 of 8 trials; one lost more than was promised ·";
-    assert!(rendered("index.html", unclosed(V::Broken)).contains(broken));
+    let broken = format!("<title>Interrupted after 1 of 8 trials. {BROKEN} ·");
+    assert!(rendered("index.html", unclosed(V::Broken)).contains(&broken));
+}
+
+#[test]
+fn a_run_that_lacks_a_part_or_fails_its_gate_is_not_called_well() {
+    let opening = |change: fn(&mut Report)| {
+        let trial = JournalLine::Finished(TrialRecord { lost: 3, ..trial("kill", 1, Verdict::Kept) });
+        let mut report = assemble(vec![trial, JournalLine::Closed(records::run())]);
+        change(&mut report);
+        complete(&mut report, None, None);
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &report).unwrap();
+        let file = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        let (page, summary) = (file("index.html"), file("summary.md"));
+        let heading = between(&page, "<h1 class=\"", "</h1>").to_owned();
+        assert!(summary.starts_with("## ") && heading.contains(summary.lines().next().unwrap()[3..].trim()));
+        heading
+    };
+    let well = opening(|_| {});
+    assert!(well.contains("tone-kept") && well.contains("Every promise was kept"), "{well}");
+    let part = opening(|report| report.missing.push("part 2/2 left no journal".into()));
+    assert!(part.contains("tone-inconclusive") && part.contains("Incomplete: part 2/2 left no"), "{part}");
+    let shut = opening(|report| report.run.gate.lost = Some(2));
+    assert!(shut.contains("tone-broken") && shut.contains("but the gate failed: 3 acknowledged"), "{shut}");
 }
 
 #[test]

@@ -14,6 +14,32 @@ use super::{Circumstances, Damage, Death, PowerCut};
 /// go on, and the check for that runs every 100 ms.
 pub const EVERYSEC_WINDOW: Duration = Duration::from_millis(2_100);
 
+/// A place where promises are written down: its word, what it is, and where it can be read.
+pub type Source = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// The words that rows use for it.
+pub const SOURCES: [Source; 5] = [
+    (
+        "docs",
+        "the documentation of Redis and Valkey",
+        &[
+            ("redis.io", "https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/"),
+            ("valkey.io", "https://valkey.io/topics/persistence/"),
+        ],
+    ),
+    (
+        "source",
+        "the server's source",
+        &[
+            ("Redis", "https://github.com/redis/redis/blob/unstable/src/aof.c"),
+            ("Valkey", "https://github.com/valkey-io/valkey/blob/unstable/src/aof.c"),
+        ],
+    ),
+    ("run", "seen in runs", &[]),
+    ("principle", "nobody wrote it down, everybody counts on it", &[]),
+    ("matrix.toml", "your matrix.toml", &[]),
+];
+
 /// One promise.
 pub struct Row {
     /// Identifier.

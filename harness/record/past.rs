@@ -49,6 +49,9 @@ pub struct PastRun {
     pub totals: Totals,
     /// Most acknowledged writes that one trial lost.
     pub worst_lost: u64,
+    /// Greatest share that a life of a trial lost, from 0 to 1, whose process died, whose power went or that a replica took
+    /// over from; absent in lines of earlier versions.
+    pub worst_share: Option<f64>,
 }
 
 /// One case over the runs.

@@ -81,6 +81,11 @@ pub struct ReportWishes {
     pub allure: bool,
     /// Runs that history.jsonl keeps; no history when 0.
     pub history: usize,
+    /// What may be lost at most by the strictest `[[budget]]`, as a stretch of time before a fault, in milliseconds; 0
+    /// where it lets no write go. The page's recommendation begins with it.
+    pub budget_window_ms: Option<u64>,
+    /// The longest recovery by the strictest `[[budget]]`, in milliseconds.
+    pub budget_recovery_ms: Option<u64>,
 }
 
 /// A server of the matrix, as found.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::statistics::{class, worst_share};
 use crate::record::{CaseState, PastRun, Report, TrialRecord, Verdict};
 
 /// The name of a trial without its seed.
@@ -62,5 +63,11 @@ pub fn summary(report: &Report) -> PastRun {
         interrupted: run.interrupted,
         totals: report.totals.clone(),
         worst_lost: report.trials.iter().map(|trial| trial.lost).max().unwrap_or(0),
+        worst_share: report
+            .trials
+            .iter()
+            .filter(|trial| matches!(class(trial), "death" | "power" | "failover"))
+            .map(worst_share)
+            .reduce(f64::max),
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cases::{name_of, shows_breach};
 use super::statistics::worst_share;
-use crate::record::{TrialRecord, Verdict};
+use crate::record::{CaseHistory, History, TrialRecord, Verdict};
 
 /// Servers that are named one by one.
 const NAMES: usize = 4;
@@ -18,6 +19,8 @@ pub struct Finding<'a> {
     pub link: &'a str,
     /// What to do.
     pub remedy: String,
+    /// Whether earlier runs did not show it; unknown where there are none.
+    pub fresh: Option<bool>,
     /// Servers on which trials of the same policies and faults kept their promises.
     pub spared: BTreeSet<&'a str>,
     /// The trials, by number.
@@ -28,16 +31,34 @@ pub struct Finding<'a> {
     pub axes: [(&'static str, BTreeSet<&'a str>); 4],
 }
 
-/// Every finding, what is new before what is known, then what was not put to the test. A kept promise is none.
-pub fn of(trials: &[TrialRecord]) -> Vec<Finding<'_>> {
+/// Every finding: breaches that no earlier run showed, then others, then what is known, then what was not put to the test.
+/// A kept promise is none.
+pub fn of<'a>(trials: &'a [TrialRecord], history: Option<&History>) -> Vec<Finding<'a>> {
     let mut causes: BTreeMap<Cause<'_>, Vec<usize>> = BTreeMap::new();
     for (number, trial) in trials.iter().enumerate().filter(|(_, trial)| trial.verdict != Verdict::Kept) {
         causes.entry(Cause::of(trial)).or_default().push(number);
     }
     let mut findings: Vec<_> =
         causes.into_iter().map(|(cause, numbers)| finding(trials, &cause, numbers)).collect();
-    findings.sort_by_key(|finding| (rank(finding.verdict), usize::MAX - finding.trials.len()));
+    if let Some(history) = history.filter(|history| history.runs.len() > 1) {
+        let seen = breached_before(history);
+        for finding in &mut findings {
+            let mut cases = finding.trials.iter().map(|&number| name_of(&trials[number].name));
+            finding.fresh = shows_breach(finding.verdict).map(|_| !cases.any(|case| seen.contains(case)));
+        }
+    }
+    let old = |finding: &Finding<'_>| finding.fresh != Some(true);
+    findings.sort_by_key(|finding| (old(finding), rank(finding.verdict), usize::MAX - finding.trials.len()));
     findings
+}
+
+/// Cases that an earlier run showed a breach of.
+fn breached_before(history: &History) -> BTreeSet<&str> {
+    let breached = |case: &&CaseHistory| {
+        let earlier = case.verdicts.split_last().map_or(&[][..], |(_, earlier)| earlier);
+        earlier.iter().flatten().any(|verdict| shows_breach(*verdict) == Some(true))
+    };
+    history.cases.iter().filter(breached).map(|case| case.name.as_str()).collect()
 }
 
 /// What trials of one finding have in common.
@@ -89,6 +110,7 @@ fn finding<'a>(trials: &'a [TrialRecord], cause: &Cause<'a>, numbers: Vec<usize>
         link: if cause.verdict == Verdict::Known { cause.because[0] } else { "" },
         remedy: remedy(cause, &spared),
         spared,
+        fresh: None,
         worst,
         axes: [
             ("server", names(|trial| &trial.server)),
@@ -154,7 +176,7 @@ fn rank(verdict: Verdict) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Anomaly, KnownRef};
+    use crate::record::{Anomaly, KnownRef, PastRun};
 
     #[test]
     fn trials_of_one_cause_are_one_finding_and_the_new_come_first() {
@@ -182,7 +204,7 @@ mod tests {
             hole,
             trial("kill", Verdict::Broken, "lost 8"),
         ];
-        let found: Vec<_> = of(&trials).iter().map(|one| (one.verdict, one.trials.clone())).collect();
+        let found: Vec<_> = of(&trials, None).iter().map(|one| (one.verdict, one.trials.clone())).collect();
         assert_eq!(
             found,
             [
@@ -192,7 +214,39 @@ mod tests {
                 (Verdict::Known, vec![0, 2]),
             ]
         );
-        let faults = &of(&trials)[3].axes[3];
+        let faults = &of(&trials, None)[3].axes[3];
         assert_eq!((faults.0, faults.1.iter().copied().collect::<Vec<_>>()), ("fault", vec!["kill", "stop"]));
+    }
+
+    #[test]
+    fn what_no_earlier_run_showed_comes_first_even_where_it_is_listed() {
+        let known = |name: &str, cause: &str| TrialRecord {
+            name: format!("{name}::s1"),
+            verdict: Verdict::Known,
+            known: Some(KnownRef {
+                cause: cause.into(),
+                remedy: format!("mend {cause}"),
+                ..KnownRef::default()
+            }),
+            ..TrialRecord::default()
+        };
+        let trials = [known("a", "old"), known("b", "old"), known("c", "fresh")];
+        let case = |name: &str, before| CaseHistory {
+            name: name.into(),
+            verdicts: vec![before, Some(Verdict::Known)],
+            ..CaseHistory::default()
+        };
+        let history = History {
+            runs: vec![PastRun::default(), PastRun::default()],
+            cases: vec![case("a", Some(Verdict::Known)), case("c", Some(Verdict::Kept))],
+            cut: 0,
+        };
+        let told = |history| {
+            let found = of(&trials, history);
+            found.into_iter().map(|one| (one.remedy, one.fresh)).collect::<Vec<_>>()
+        };
+        let (old, fresh) = ("mend old".to_owned(), "mend fresh".to_owned());
+        assert_eq!(told(Some(&history)), [(fresh.clone(), Some(true)), (old.clone(), Some(false))]);
+        assert_eq!(told(None), [(old, None), (fresh, None)], "without a history nothing is new");
     }
 }

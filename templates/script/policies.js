@@ -117,9 +117,19 @@ const startPolicies = () => {
   costPick.workload.append(el("option", { value: "" }, "all, unlike as they are"));
   costPick.workload.value = ranked[0] ?? "";
   options(costPick.server, sorted("server"), "all");
+  // A budget of the matrix is where to begin; without one, a second.
+  const [lossBudget, absenceBudget] = data.budget;
+  const begin = (list, budget, otherwise, name) => {
+    if (budget == null) return otherwise;
+    if (!list.some(([, value]) => value === budget)) list.push([name(budget), budget]);
+    return list.findIndex(([, value]) => value === budget);
+  };
+  const loss = begin(BUDGETS, lossBudget, 3, (budget) => `the last ${ms(budget)}`), absence = begin(ABSENCES, absenceBudget, 0, ms);
   $("budget-loss").append(...BUDGETS.map(([text]) => el("option", {}, text)));
-  $("budget-loss").selectedIndex = 3;
+  $("budget-loss").selectedIndex = loss;
   $("budget-recovery").append(...ABSENCES.map(([text]) => el("option", {}, text)));
+  $("budget-recovery").selectedIndex = absence;
+  $("budget-from").textContent = lossBudget == null && absenceBudget == null ? "" : "begins with [[budget]] of the matrix";
   for (const [value, text] of Object.entries(CLASSES)) {
     if (!data.class.words.includes(value)) continue;
     $("budget-classes").append(el("label", {}, el("input", { type: "checkbox", value, checked: value === "death" }), " " + text));

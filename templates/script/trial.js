@@ -3,8 +3,13 @@ const table = (caption, head, rows) => el("div", { class: "scroll" }, el("table"
 const section = (title, ...kids) => el("section", {}, el("h3", {}, title), ...kids);
 const facts = (pairs) => el("dl", { class: "facts" }, ...pairs.filter(([, value]) => value != null && value !== "").flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
 const linkTo = (address) => (/^https?:\/\//i.test(address) ? el("a", { href: address, rel: "noreferrer noopener" }, address) : address);
-const SOURCES = { docs: "the documentation of Redis and Valkey", source: "the server's source", run: "seen in runs", principle: "nobody wrote it down, everybody counts on it", "matrix.toml": "your matrix.toml" };
-const sourceText = (source) => source.split("; ").map((one) => SOURCES[one] ?? one).join("; ");
+const sourceOf = (one) => {
+  const known = data.sources.find(([word]) => word === one);
+  if (!known) return [one];
+  const [, name, links] = known;
+  return [name, ...(links.length ? [" (", ...links.flatMap(([text, address], n) => [n ? ", " : "", el("a", { href: address, rel: "noreferrer noopener" }, text)]), ")"] : [])];
+};
+const sourceText = (source) => source.split("; ").flatMap((one, n) => [n ? "; " : "", ...sourceOf(one)]);
 
 // Why all may be fewer than were acknowledged.
 const unseen = (epoch) => (epoch.shape === "all" && epoch.lost < epoch.acknowledged ? ` The other ${count(epoch.acknowledged - epoch.lost)} were overwritten, deleted or had expired: nothing is left of them that could be missed.` : "");
@@ -52,7 +57,8 @@ const evidence = (trial) => {
 };
 const promiseOf = (trial) => trial.promise && el("div", { class: "promise" },
   el("p", {}, el("b", {}, "The promise that applied: "), `${trial.promise.sentence}. It may lose ${trial.promise.allowed}.`),
-  el("p", { class: "quiet" }, "Row ", el("code", {}, trial.promise.id), ` of the contract. Where it is written: ${sourceText(trial.promise.source)}.`));
+  el("p", { class: "quiet" }, "Row ", el("code", {}, trial.promise.id), " of the contract. Where it is written: ", ...sourceText(trial.promise.source), "."),
+  data.remedies[trial.promise.id] ? el("p", {}, el("b", {}, "What to do if that is too much: "), data.remedies[trial.promise.id]) : null);
 const knownOf = (trial) => trial.known && el("p", { class: "known" }, chip("known"), " ", trial.known.cause + " ", linkTo(trial.known.link), trial.known.remedy ? el("span", { class: "remedy" }, el("b", {}, " What to do: "), trial.known.remedy) : "");
 
 const fillTrial = (i, trial) => {
@@ -67,7 +73,7 @@ const fillTrial = (i, trial) => {
   } else {
     kids.push(section("Timeline", timeline(trial)), ...trial.epochs.map((epoch, n) => lifeOf(epoch, n, word("verdict", i))), evidence(trial));
     const disk = trial.exploration;
-    if (disk) kids.push(section("Explored disk", el("p", {}, `${count(disk.operations)} operations were recorded; cutting the power at ${count(disk.cuts)} points of them leaves ${count(disk.states)} different states, and a server was started on ${count(disk.booted)}.`, disk.trace ? ` The trace: ${disk.trace}.` : "", " report.json tells each model and the states that speak most.")));
+    if (disk) kids.push(...explorationOf(disk, trial, i));
     const failed = trial.exhaustion;
     if (failed) kids.push(section("Failed calls", el("p", {}, `One call of the disk after the other failed, ${count(failed.lives)} lives in all; each ended with ${failed.ending} on a healed disk.`), table("Failed calls", ["Call", "Error", "Failed", "Broken", "Most lost", "What the server did"], failed.calls.map((one) => [el("code", {}, one.call), one.error, count(one.tried) + (one.exhausted ? ", all" : ", and there are more"), count(one.broken), count(one.worst_lost), Object.entries(one.reactions).map(([what, lives]) => `${what}: ${count(lives)}`).join(", ")]))));
     if (trial.earlier.length) kids.push(section("Earlier attempts", el("ul", {}, ...trial.earlier.map((one) => el("li", {}, chip(one.verdict), " ", one.message, el("span", { class: "quiet" }, ` (${ms(one.duration_ms)})`))))));

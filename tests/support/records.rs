@@ -196,7 +196,7 @@ pub fn hostile() -> TrialRecord {
             sentence: text(),
             source: text(),
             allowed: text(),
-            window_ms: None,
+            ..Promise::default()
         }),
         known: Some(KnownRef { link: "javascript:alert(1)".into(), cause: text(), remedy: text() }),
         repro: text(),

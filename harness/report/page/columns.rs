@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::contract::table;
+use crate::contract::table::{self, Source};
 use crate::record::{Anomaly, Epoch, Report, TrialRecord, Verdict};
 use crate::report::findings::Finding;
 use crate::report::statistics::{CLASSES, class, worst_life, worst_share};
@@ -43,6 +43,8 @@ pub struct Columns<'a> {
     /// What the words for that mean.
     classes: [(&'static str, &'static str); CLASSES.len()],
     promise: Column,
+    /// Where promises are written down.
+    sources: [Source; table::SOURCES.len()],
     /// What to do about a loss that a promise allows.
     remedies: BTreeMap<&'a str, &'static str>,
     /// What the promises of a trial's lives let go whenever the fault strikes, as a stretch of time; absent where time
@@ -78,6 +80,8 @@ pub struct Columns<'a> {
     pack: usize,
     /// Telling trials whose details did not fit.
     untold: usize,
+    /// What the strictest budget of the matrix allows: loss and recovery, in milliseconds.
+    budget: [Option<u64>; 2],
     matrix: &'a str,
     cpus: usize,
 }
@@ -153,6 +157,7 @@ impl<'a> Columns<'a> {
             }),
             classes: CLASSES,
             promise: Column::of(trials, |trial| promise(trial).into()),
+            sources: table::SOURCES,
             remedies: trials
                 .iter()
                 .map(promise)
@@ -184,6 +189,7 @@ impl<'a> Columns<'a> {
             told,
             pack,
             untold,
+            budget: [report.run.report.budget_window_ms, report.run.report.budget_recovery_ms],
             matrix: &report.run.matrix,
             cpus: report.run.cpus,
         }

@@ -42,11 +42,14 @@ struct Page<'a> {
     findings: Vec<Told<'a>>,
     more_findings: usize,
     untested: Vec<Told<'a>>,
+    more_untested: usize,
     past: Option<Past<'a>>,
     failing: Vec<&'a TrialRecord>,
+    more_failing: usize,
     interrupted: Vec<&'a str>,
     more: usize,
     retried: Vec<&'a TrialRecord>,
+    more_retried: usize,
     started: String,
     seconds: String,
     style: String,
@@ -62,13 +65,14 @@ struct Told<'a> {
     title: String,
     link: Option<&'a str>,
     remedy: String,
+    fresh: Option<bool>,
     trials: String,
     example: &'a TrialRecord,
     axes: Vec<(&'static str, String)>,
 }
 
 pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
-    let found = findings::of(&report.trials);
+    let found = findings::of(&report.trials, report.history.as_ref());
     let details = details::Details::of(&report.trials)?;
     let columns = columns::Columns::of(report, &found, details.told, details::PACK, details.untold);
     let named = |wanted: fn(Verdict) -> bool| {
@@ -79,6 +83,8 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
     let all = found.iter().filter(|finding| finding.verdict != Verdict::Unsupported).count();
     let interrupted: Vec<_> = report.interrupted.iter().map(String::as_str).take(NAMED).collect();
     let (answers, more_answers) = answer::lines(&report.trials, &found);
+    let failing: Vec<_> = report.trials.iter().filter(|trial| trial.verdict.fails()).collect();
+    let retried: Vec<_> = report.trials.iter().filter(|trial| trial.attempt > 1).collect();
     let (style, script) = (parts::STYLE.concat(), parts::SCRIPT.concat());
     let page = Page {
         report,
@@ -97,11 +103,14 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
         more_findings: all - findings.len(),
         findings,
         past: Past::of(report),
+        more_untested: (found.len() - all).saturating_sub(NAMED),
         untested: named(|verdict| verdict == Verdict::Unsupported),
-        failing: report.trials.iter().filter(|trial| trial.verdict.fails()).take(NAMED).collect(),
+        more_failing: failing.len().saturating_sub(NAMED),
+        failing: failing.into_iter().take(NAMED).collect(),
         more: report.interrupted.len() - interrupted.len(),
         interrupted,
-        retried: report.trials.iter().filter(|trial| trial.attempt > 1).take(NAMED).collect(),
+        more_retried: retried.len().saturating_sub(NAMED),
+        retried: retried.into_iter().take(NAMED).collect(),
         started: report.run.started_at.chars().take(16).collect::<String>().replace('T', " "),
         seconds: format!("{:.1}", report.run.duration_ms / 1000.0),
         style,
@@ -126,6 +135,7 @@ fn told<'a>(report: &'a Report, number: usize, finding: &Finding<'a>) -> Told<'a
         title: columns::shorten(&finding.title, 400),
         link: Some(finding.link).filter(|link| is_link(link)),
         remedy: finding.remedy.clone(),
+        fresh: finding.fresh,
         trials: match finding.trials.len() as u64 {
             1 => "one trial".into(),
             many => format!("{} trials", grouped(many)),

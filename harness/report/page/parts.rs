@@ -19,6 +19,7 @@ pub const SCRIPT: &[&str] = &[
     include_str!("../../../templates/script/grid.js"),
     include_str!("../../../templates/script/sheet.js"),
     include_str!("../../../templates/script/timeline.js"),
+    include_str!("../../../templates/script/exploration.js"),
     include_str!("../../../templates/script/trial.js"),
     include_str!("../../../templates/script/lanes.js"),
     include_str!("../../../templates/script/keys.js"),
