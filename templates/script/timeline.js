@@ -109,10 +109,11 @@ const timeline = (trial) => {
     const near = Math.max(40, Math.min(400, end / 12));
     views.push([`around fault ${n + 1}`, [Math.max(0, epoch.fault_ms - near), epoch.fault_ms + near]]);
   });
-  let view = views[0];
+  let view = views[0], drawn = 0;
   const box = el("div", { class: "timeline" });
   const draw = () => {
     const room = (box.isConnected ? box : $("trial")).clientWidth - (box.isConnected ? 0 : narrow() ? 32 : 64);
+    drawn = room;
     const known = trial.events.filter((event) => SPANS.includes(event.kind) && lasts(event));
     box.replaceChildren(
       el("div", { class: "views", role: "group", "aria-label": "Part of the timeline" }, ...views.map((one) => button(one[0], () => {
@@ -123,7 +124,7 @@ const timeline = (trial) => {
       el("p", { class: "hint" }, el("span", { class: "key acked" }), " acknowledged ", el("span", { class: "key sent" }), " sent ", el("span", { class: "key lost" }), " acknowledged and lost. Height is the square root of writes per second, each life on its own scale.", known.length > MANY ? " Bars of a line with many are the higher the longer they took; the longest bears its time." : ""));
   };
   draw();
-  redrawTimeline = () => box.isConnected && draw();
+  redrawTimeline = () => box.isConnected && box.clientWidth !== drawn && draw();
   return box;
 };
 // The acknowledged writes of a life in their order, and which of them are gone.

@@ -117,6 +117,8 @@ const openTrial = async (i, entry = "push") => {
   // Somebody may have gone on meanwhile.
   if (state.trial !== names[i]) return;
   fillTrial(i, trial);
+  // A scroll bar may have taken some of the width.
+  redrawTimeline();
   scrollTo(0, 0);
   $("trial").focus({ preventScroll: true });
 };
