@@ -101,7 +101,8 @@ impl Bench {
         if nothing {
             return Ok(None);
         }
-        Ok(Some((Trace { base, log, from: 0, end_us }, shown)))
+        let syncs = scene.disk()?.syncs();
+        Ok(Some((Trace { base, log, from: 0, end_us, syncs }, shown)))
     }
 
     /// What a recovery after a cut-off recovery lacks of what that one showed.

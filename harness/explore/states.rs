@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::disk::op::Rec;
 use crate::disk::replay::Replay;
+use crate::disk::syncs::Syncs;
 use crate::disk::{Model, Tree};
 
 /// What was recorded: a tree all of which was durable, and what happened to it since.
@@ -19,6 +20,8 @@ pub struct Trace {
     pub from: usize,
     /// When the recording ended, in microseconds since the trial began.
     pub end_us: u64,
+    /// The fsyncs that the server waited for, also those that were in flight in the end.
+    pub syncs: Syncs,
 }
 
 /// A state of a trace: what a cut after so many operations leaves under a model, in one of its variants.
@@ -133,17 +136,9 @@ impl Trace {
         (from, to.max(from))
     }
 
-    /// How long a cut comes after just so many operations, in microseconds.
-    pub fn length_us(&self, cut: usize) -> u64 {
-        let (from, to) = self.span_us(cut);
-        to - from
-    }
-
-    /// The longest fsync that had begun by a moment, as far as it had gone by then, in microseconds.
-    pub fn longest_fsync_us(&self, at_us: u64) -> u64 {
-        let fsync = |rec: &&Rec| matches!(rec.op, crate::disk::op::Op::Fsync { .. }) && rec.asked_us <= at_us;
-        let length = |rec: &Rec| rec.done_us.min(at_us).saturating_sub(rec.asked_us);
-        self.log.iter().filter(fsync).map(length).max().unwrap_or(0)
+    /// How long was recorded, in microseconds; never nothing.
+    pub fn recorded_us(&self) -> u64 {
+        self.end_us.saturating_sub(self.span_us(self.from).0).max(1)
     }
 
     /// What happened last before a cut, for people.

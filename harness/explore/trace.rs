@@ -17,6 +17,7 @@ use crate::disk::content::Content;
 use crate::disk::op::{Ino, Op, Place, Rec};
 use crate::oracle::{Answer, History};
 use crate::plan::Plan;
+use crate::record::StateFact;
 use crate::workload::ledger::Ledger;
 
 /// What a trace was recorded of.
@@ -51,6 +52,23 @@ pub fn keep(plan: &Plan, trace: &Trace, ledger: &Ledger) -> io::Result<Option<St
         end_us: trace.end_us,
     };
     write(&folder.join(&name), &about, trace, ledger)?;
+    Ok(Some(format!("traces/{name}")))
+}
+
+/// Keeps a list of all broken states beside the trace: each has its token. Its name, where there is anything to keep.
+pub fn keep_broken(plan: &Plan, broken: &[StateFact]) -> io::Result<Option<String>> {
+    let Some(folder) = plan.traces.as_ref().filter(|_| !broken.is_empty()) else { return Ok(None) };
+    fs::create_dir_all(folder)?;
+    let name = format!("{}.states.csv", plan.name.replace("::", "."));
+    let mut text = "token,at_ms,lost,broken_ms,digest,message\n".to_owned();
+    for state in broken {
+        let message = state.message.replace('"', "\"\"");
+        text.push_str(&format!(
+            "{},{},{},{},{},\"{message}\"\n",
+            state.token, state.at_ms, state.lost, state.broken_ms, state.digest
+        ));
+    }
+    fs::write(folder.join(&name), text)?;
     Ok(Some(format!("traces/{name}")))
 }
 

@@ -13,7 +13,7 @@ mod verdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::exploration::{Exploration, ModelFacts, RecoveryFacts, StateFact};
+pub use self::exploration::{Exploration, ModelFacts, RecoveryFacts, StateFact, Stopped};
 pub use self::gate::{Check, Gate, GateRules, Outcome, exit};
 pub use self::past::{CaseDiff, CaseHistory, CaseState, Change, Diff, History, PastRun};
 pub use self::run::{CaseFacts, Ci, JournalLine, Report, ReportWishes, RunFacts, ServerFacts, Totals};
