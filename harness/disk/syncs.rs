@@ -128,7 +128,9 @@ impl Syncs {
                 let length = sync.length(at_us);
                 let own = match sync.what {
                     Synced::Manifest => Delay { waited_us: length.max(before.waited_us), ..before },
-                    Synced::Aof | Synced::Device => Delay { longest_us: length.max(before.longest_us), ..before },
+                    Synced::Aof | Synced::Device => {
+                        Delay { longest_us: length.max(before.longest_us), ..before }
+                    }
                 };
                 if sync.end(at_us).saturating_add(own.window_us()) < at_us {
                     continue;

@@ -37,7 +37,8 @@ pub fn of_model(all: &States, model: Model) -> Vec<usize> {
 fn spread(of: &[usize]) -> Vec<usize> {
     let Some(last) = of.len().checked_sub(1) else { return Vec::new() };
     let width = usize::BITS - last.leading_zeros();
-    let reversed = |number: usize| if width == 0 { 0 } else { number.reverse_bits() >> (usize::BITS - width) };
+    let reversed =
+        |number: usize| if width == 0 { 0 } else { number.reverse_bits() >> (usize::BITS - width) };
     let numbers = std::iter::once(last).chain((0..1_usize << width).map(reversed).filter(|&at| at < last));
     numbers.map(|at| of[at]).collect()
 }
@@ -81,7 +82,11 @@ mod tests {
         let models = [Model::FsyncOnly, Model::PosixRandom, Model::ProcessKill];
         let chosen = choose(&all, &models, 90);
         let count = |range: std::ops::Range<usize>| chosen.iter().filter(|at| range.contains(at)).count();
-        assert_eq!((count(0..900), count(900..990), count(990..1000)), (40, 40, 10), "what one needs not, others get");
+        assert_eq!(
+            (count(0..900), count(900..990), count(990..1000)),
+            (40, 40, 10),
+            "what one needs not, others get"
+        );
         assert_eq!(choose(&all, &models, 5_000).len(), 1_000, "each once");
     }
 

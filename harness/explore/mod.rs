@@ -15,13 +15,15 @@ use crate::disk::Model;
 use crate::disk::scratch::Scratch;
 use crate::epoch;
 use crate::fault::{Scene, Trouble};
-use crate::oracle::Survey;
+use crate::oracle::{History, Survey};
 use crate::record::{Exploration, RecoveryFacts, Stopped, TrialRecord};
 
+mod again;
 pub mod boot;
 mod choose;
 mod crew;
 pub mod history;
+pub mod kept;
 pub mod past;
 mod recovery;
 mod show;
@@ -37,6 +39,8 @@ pub use show::show;
 use boot::{Bench, Observed};
 use choose::choose;
 use crew::side_by_side;
+use kept::{Cells, Kept};
+use recovery::Deeper;
 use states::{States, Trace};
 use sums::Sums;
 use weigh::{Case, Ended, Scales};
@@ -109,7 +113,8 @@ pub fn run(
     let sums = Sums { all: &all, trace: &trace, stopped };
     let seen: BTreeMap<usize, &Observed> = observed.iter().map(|(at, observed)| (*at, observed)).collect();
     for &model in &request.models {
-        let mut of_model: Vec<_> = weighed.iter_mut().filter(|weighed| weighed.token.model == model).collect();
+        let mut of_model: Vec<_> =
+            weighed.iter_mut().filter(|weighed| weighed.token.model == model).collect();
         let facts = sums.of_model(model, &of_model);
         // Those that speak most come first; what they say is worth the oracle's time.
         of_model.sort_by_key(|weighed| Reverse(weighed.importance()));
@@ -123,12 +128,19 @@ pub fn run(
         record.epochs.push(sums.as_epoch(&facts, &of_model, epoch::pressure(&scene.draft, scene)));
         exploration.models.push(facts);
     }
-    if request.recoveries > 0 {
-        deeper(scene, &all, &observed, request.recoveries, &mut exploration, record)?;
-    }
-    let broken: Vec<_> =
+    let mut broken: Vec<_> =
         weighed.iter().filter(|weighed| !weighed.kept).map(|weighed| sums.describe(weighed)).collect();
-    exploration.trace = trace::keep(plan, &trace, &scene.ledger)
+    let mut recoveries = Vec::new();
+    if request.recoveries > 0 {
+        let (facts, outcomes) = deeper(scene, &all, &observed, request.recoveries)?;
+        record.epochs.push(sums::of_recoveries(&facts));
+        exploration.recovery = Some(facts);
+        for outcome in outcomes {
+            broken.extend(outcome.broken);
+            recoveries.extend(outcome.recorded);
+        }
+    }
+    exploration.trace = trace::keep(plan, &trace, &recoveries, &kept(scene, baseline, &trace), &scene.ledger)
         .map_err(|error| Trouble::Lab(format!("failed to keep the trace: {error}")))?;
     exploration.broken = trace::keep_broken(plan, &broken)
         .map_err(|error| Trouble::Lab(format!("failed to keep the list of broken states: {error}")))?;
@@ -173,9 +185,7 @@ fn deeper(
     all: &States,
     observed: &[(usize, Observed)],
     bound: usize,
-    exploration: &mut Exploration,
-    record: &mut TrialRecord,
-) -> Result<(), Trouble> {
+) -> Result<(RecoveryFacts, Vec<Deeper>), Trouble> {
     let started: Vec<_> =
         observed.iter().filter(|(_, seen)| matches!(seen, Observed::Ready(_))).map(|(at, _)| *at).collect();
     let (step, started_on) = (started.len().div_ceil(bound).max(1), started.len());
@@ -188,17 +198,42 @@ fn deeper(
     let mut facts = RecoveryFacts { asked: bound as u64, ..RecoveryFacts::default() };
     let outcomes = side_by_side(&chosen, time_left(scene), &work)?;
     facts.stopped = stopped(started_on, chosen.len(), outcomes.len());
+    let mut done: Vec<Deeper> = Vec::new();
     for (_, outcome) in outcomes {
-        let outcome: recovery::Deeper = outcome?;
+        let outcome: Deeper = outcome?;
         facts.recoveries += 1;
         facts.states += outcome.states;
         facts.booted += outcome.booted;
         facts.broken += outcome.broken.len() as u64;
-        facts.found.extend(outcome.broken.into_iter().take(DESCRIBED.saturating_sub(facts.found.len())));
+        facts.found.extend(outcome.broken.iter().take(DESCRIBED.saturating_sub(facts.found.len())).cloned());
+        done.push(outcome);
     }
-    record.epochs.push(sums::of_recoveries(&facts));
-    exploration.recovery = Some(facts);
-    Ok(())
+    Ok((facts, done))
+}
+
+/// Whether a directive is nobody's business: no promise depends on it.
+fn is_secret(directive: &str) -> bool {
+    ["pass", "auth", "user"].iter().any(|part| directive.contains(part))
+}
+
+fn owned((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
+}
+
+/// What a judgement of this life needs beside its operations and its ledger.
+fn kept(scene: &Scene, baseline: &Survey, trace: &Trace) -> Kept {
+    let lanes = &scene.ledger.lanes;
+    let mut kept = Kept {
+        config: scene.draft.config.iter().filter(|(name, _)| !is_secret(name)).map(owned).collect(),
+        saves: scene.draft.saves.clone(),
+        baseline: Cells::of(baseline),
+        first: (0..scene.ledger.lanes()).map(|lane| scene.ledger.span(lane).start).collect(),
+        spoiled: lanes.iter().map(|lane| lane.spoiled_units().collect()).collect(),
+        syncs: trace.syncs.clone(),
+        ..Kept::default()
+    };
+    kept.note_end(ended(scene));
+    kept
 }
 
 fn bench(scene: &Scene) -> Result<Bench, Trouble> {
@@ -217,8 +252,6 @@ fn bench(scene: &Scene) -> Result<Bench, Trouble> {
 /// How long may still be booted.
 fn time_left(scene: &Scene) -> Duration {
     scene.plan.limit.mul_f64(TIME_SHARE).saturating_sub(scene.began().elapsed())
-}
-
 }
 
 /// The request's models as words.

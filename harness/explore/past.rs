@@ -343,7 +343,8 @@ impl Short<'_> {
             let mut lowered = false;
             for (&(lane, key), kept) in self.absent.iter().zip(&mut kept) {
                 let (about, ops) = self.past.ops(lane, key);
-                let fits = ops[..*kept].partition_point(|op| op.sent_us <= earliest_us && op.seq <= first[lane]);
+                let fits =
+                    ops[..*kept].partition_point(|op| op.sent_us <= earliest_us && op.seq <= first[lane]);
                 if fits < *kept {
                     *kept = longest_absent(about, ops, fits)?;
                     lowered = true;
@@ -354,7 +355,8 @@ impl Short<'_> {
             }
         }
         let Some(earliest) = earliest_us else { return Some(Missing::default()) };
-        let holes = self.survivors.iter().zip(&first).any(|(kept, first)| kept.is_some_and(|kept| kept > *first));
+        let holes =
+            self.survivors.iter().zip(&first).any(|(kept, first)| kept.is_some_and(|kept| kept > *first));
         if self.survivor_us > earliest || holes {
             return None;
         }

@@ -56,6 +56,33 @@ impl FromStr for Token {
     }
 }
 
+/// A state, or one that a cut during the recovery of a state leaves: `fsync-only@120.0/fsync-only@7.0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The state of the recorded life.
+    pub outer: Token,
+    /// The state of its recovery.
+    pub inner: Option<Token>,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.inner {
+            Some(inner) => write!(f, "{}/{inner}", self.outer),
+            None => write!(f, "{}", self.outer),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (outer, inner) = text.split_once('/').map_or((text, None), |(outer, inner)| (outer, Some(inner)));
+        Ok(Self { outer: outer.parse()?, inner: inner.map(str::parse).transpose()? })
+    }
+}
+
 /// Moments at which a cut leaves the same state under the same model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moments {
@@ -90,6 +117,8 @@ pub struct States {
     pub states: Vec<State>,
     /// How many cuts there are, over all models and variants.
     pub cuts: u64,
+    /// How many states each model allows, over all moments: also those beyond the variants that it tries.
+    pub exist: BTreeMap<Model, u64>,
 }
 
 impl Trace {
@@ -102,6 +131,8 @@ impl Trace {
         for cut in self.from..=self.log.len() {
             for &model in models {
                 let variants = model.variants_of(&replay);
+                let exist = all.exist.entry(model).or_default();
+                *exist = exist.saturating_add(model.exist(&replay));
                 for variant in 0..variants.count() {
                     let Some(tree) = variants.tree(variant) else { break };
                     all.cuts += 1;

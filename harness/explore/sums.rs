@@ -41,6 +41,7 @@ impl Sums<'_> {
         ModelFacts {
             model: model.as_str().into(),
             accuses: model.weight() == Weight::Accuses,
+            exist: self.all.exist.get(&model).copied().unwrap_or(distinct as u64),
             distinct: distinct as u64,
             states: weighed.len() as u64,
             stopped: if weighed.len() < distinct { self.stopped } else { Stopped::Done },
@@ -136,13 +137,20 @@ pub fn of_recoveries(facts: &RecoveryFacts) -> Epoch {
     let done = format!("{} of the {} recoveries that were asked for", facts.recoveries, facts.asked);
     let message = match facts.found.first() {
         _ if facts.booted == 0 => {
-            format!("nothing is known of cuts in recoveries: no state of {done} was booted{}", because(facts.stopped))
+            format!(
+                "nothing is known of cuts in recoveries: no state of {done} was booted{}",
+                because(facts.stopped)
+            )
         }
         Some(worst) => format!(
             "{} of {} states that cuts in {done} leave hold less than the recovery showed: {}: {}",
             facts.broken, facts.booted, worst.token, worst.message
         ),
-        None => format!("{} states that cuts in {done} leave hold what the recovery showed{}", facts.booted, because(facts.stopped)),
+        None => format!(
+            "{} states that cuts in {done} leave hold what the recovery showed{}",
+            facts.booted,
+            because(facts.stopped)
+        ),
     };
     Epoch {
         death: "power cut, during the recovery".into(),

@@ -179,7 +179,8 @@ impl<'a> Scales<'a> {
         }
         let broken = spans::merged(broken.into_iter());
         let ends = broken.iter().map(|span| span.1.saturating_sub(1).max(span.0));
-        let losses = ends.map(|at_us| (self.loss(observed, seen, past, at_us).map_or(0, |loss| gone(&loss)), at_us));
+        let losses =
+            ends.map(|at_us| (self.loss(observed, seen, past, at_us).map_or(0, |loss| gone(&loss)), at_us));
         let at_us = losses.max().map_or(last_us, |(_, at_us)| at_us);
         let loss = self.loss(observed, seen, past, at_us);
         let judged = self.judge(model, at_us, observed, loss);

@@ -87,7 +87,10 @@ pub struct ModelFacts {
     pub model: String,
     /// Whether a breach under it is the server's; a warning otherwise.
     pub accuses: bool,
-    /// Different states that cuts leave under it.
+    /// States that it allows, over all cuts: more than are tried where there are too many combinations, and the same state
+    /// as often as a cut leaves it.
+    pub exist: u64,
+    /// Different states among those that are tried.
     pub distinct: u64,
     /// States that were booted.
     pub states: u64,
