@@ -59,13 +59,13 @@ fn every_row_is_met_under_its_circumstances() {
     };
     let tail = |facts: &mut Circumstances| facts.damage = Some(Damage::AofTail { commands: 3 });
     let hurt = |facts: &mut Circumstances| facts.damage = Some(Damage::Elsewhere);
-    // The longest fsync took 200 ms, and a child has been at work for 7 µs.
+    // What the fsyncs about then leave open is 1.4 s, and a child has been at work for 7 µs.
     let cut = |base: Circumstances| {
         with(base, |facts| {
             facts.power_cut = Some(outlast::contract::PowerCut {
                 takes_unsynced: true,
                 warns: false,
-                longest_fsync_us: 200_000,
+                everysec_us: 1_400_000,
                 child_from_us: Some(FAULT_US - 7),
             });
         })

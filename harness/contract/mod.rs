@@ -90,8 +90,9 @@ pub struct PowerCut {
     pub takes_unsynced: bool,
     /// Whether a breach is a warning only: no real file system is known to leave such a state.
     pub warns: bool,
-    /// The longest fsync before it, in microseconds.
-    pub longest_fsync_us: u64,
+    /// How long before it that may be acknowledged which no fsync covers under `everysec`, as the fsyncs about then say, in
+    /// microseconds.
+    pub everysec_us: u64,
     /// When a child that writes a snapshot or a rewrite began, where one is or was at work within the reach of an fsync,
     /// in microseconds since the trial began.
     pub child_from_us: Option<u64>,

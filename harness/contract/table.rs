@@ -389,11 +389,11 @@ fn since(facts: &Circumstances, at_us: u64) -> Duration {
     Duration::from_micros(facts.fault_us.saturating_sub(at_us))
 }
 
-/// What `everysec` can lose to a power cut: an fsync begins a second after the one before it began, and once more if
-/// that one has not ended by then.
+/// What `everysec` can lose to a power cut: an fsync begins a second after the one before it began, or when that one has
+/// ended and the server is there to begin it; see [`Delay`](crate::disk::syncs::Delay).
 /// With `no-appendfsync-on-rewrite` no fsync begins while a child is at work.
 fn everysec_power_window(facts: &Circumstances, cut: PowerCut) -> Duration {
-    let window = Duration::from_secs(1) + 2 * Duration::from_micros(cut.longest_fsync_us);
+    let window = Duration::from_micros(cut.everysec_us);
     match cut.child_from_us.filter(|_| yes(facts, "no-appendfsync-on-rewrite", false)) {
         Some(child_us) => window + since(facts, child_us),
         None => window,

@@ -25,8 +25,6 @@ pub struct Drive {
     volume: Option<Volume>,
     /// Absent only while one disk gives way to the next.
     disk: Option<Disk>,
-    /// The longest fsync of the disks that came before, in microseconds.
-    longest_fsync_us: u64,
 }
 
 impl Drive {
@@ -47,7 +45,6 @@ impl Drive {
             period: None,
             volume: None,
             disk: None,
-            longest_fsync_us: 0,
         };
         make_folder(point)?;
         let tree = match filesystem {
@@ -84,11 +81,6 @@ impl Drive {
         self.disk().cut()
     }
 
-    /// The longest fsync so far, in microseconds.
-    pub fn longest_fsync_us(&self) -> u64 {
-        self.longest_fsync_us.max(self.disk().seen().longest_fsync_us)
-    }
-
     /// From now on somebody else writes and syncs on the same file system, once in a period.
     pub fn let_in_neighbour(&mut self, period: Duration) -> Result<(), DiskError> {
         self.period = Some(period);
@@ -111,7 +103,6 @@ impl Drive {
 
     /// Puts another disk in its place, with a tree all of which is durable.
     pub fn load(&mut self, tree: Tree) -> Result<(), DiskError> {
-        self.longest_fsync_us = self.longest_fsync_us();
         let ills = self.disk().ills();
         self.take_away()?;
         self.put(tree)?;
@@ -133,6 +124,7 @@ impl Drive {
         let (device, volume) = (self.point.with_file_name("device"), self.point.with_file_name("volume"));
         make_folder(&device)?;
         let disk = self.disk.insert(Disk::mount(&device, tree, self.record, self.began)?);
+        disk.holds_an_image();
         let volume = Volume::mount(filesystem, &disk.point().join(real::IMAGE), &volume)?;
         let data = volume.point().join(real::DATA);
         self.volume = Some(volume);

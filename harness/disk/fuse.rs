@@ -156,14 +156,15 @@ impl Fs {
 
     fn fsync_file(&self, ino: Ino, is_folder: bool, datasync: bool, reply: ReplyEmpty) {
         let asked_us = self.0.now_us();
-        let (covers, time, failure) = {
+        let (covers, time, failure, sync) = {
             let mut state = self.0.lock();
             if state.cut.is_some() {
                 return reply.error(Errno::EIO);
             }
             let failure = state.ills.meet(if is_folder { Call::FsyncDir } else { Call::Fsync });
             let dirty = if is_folder { 0 } else { state.dirty(ino) };
-            (state.replay.played, state.ills.fsync_time(dirty), failure)
+            let sync = state.begin_sync(ino, is_folder, asked_us);
+            (state.replay.played, state.ills.fsync_time(dirty), failure, sync)
         };
         let shared = self.0.clone();
         let finish = move || {
@@ -174,6 +175,7 @@ impl Fs {
             if state.cut.is_some() {
                 return reply.error(Errno::EIO);
             }
+            state.end_sync(sync, shared.now_us());
             if let Some(failure) = failure {
                 let name = state.name(ino);
                 state.note_failure(&failure, &name);
@@ -198,8 +200,6 @@ impl Fs {
                 let name = state.name(ino);
                 state.errors.synced(ino, &name, asked_us);
                 state.seen.fsyncs += 1;
-                let took_us = shared.now_us() - asked_us;
-                state.seen.longest_fsync_us = state.seen.longest_fsync_us.max(took_us);
             }
             // The answer leaves before the power can go: what a server was told has happened.
             reply.ok();

@@ -23,6 +23,7 @@ pub mod real;
 pub mod replay;
 pub mod scratch;
 mod state;
+pub mod syncs;
 pub mod tree;
 
 pub use drive::Drive;

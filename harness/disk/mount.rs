@@ -19,6 +19,7 @@ use super::model::Model;
 use super::op::{Ino, Op, Rec};
 use super::replay::Replay;
 use super::state::{Cut, Seen, Shared, Trap};
+use super::syncs::{Delay, Syncs};
 use super::tree::Tree;
 
 /// Threads that answer a disk's kernel.
@@ -184,6 +185,21 @@ impl Disk {
         let state = self.shared.lock();
         let at_us = state.cut.map_or_else(|| self.shared.now_us(), |cut| cut.at_us);
         state.children.from_us(at_us)
+    }
+
+    /// The syncs that the server waited for.
+    pub fn syncs(&self) -> Syncs {
+        self.shared.lock().syncs.clone()
+    }
+
+    /// What they keep from being durable at a moment, in microseconds since the trial began.
+    pub fn delay(&self, at_us: u64) -> Delay {
+        self.shared.lock().syncs.delay(at_us)
+    }
+
+    /// It holds the image of a file system.
+    pub fn holds_an_image(&self) {
+        self.shared.lock().is_device = true;
     }
 
     /// What it has seen.

@@ -12,6 +12,7 @@ use super::file::Change;
 use super::ills::{Call, Error, Failure, Ills};
 use super::op::{Children, Ino, Op, Rec};
 use super::replay::Replay;
+use super::syncs::{Synced, Syncs};
 use super::tree::Tree;
 use crate::glob;
 
@@ -33,8 +34,6 @@ pub struct Seen {
     pub bytes: u64,
     /// Fsyncs of files that ended well.
     pub fsyncs: u64,
-    /// The longest of them, in microseconds.
-    pub longest_fsync_us: u64,
     /// Calls that failed because of its ills.
     pub failures: u64,
 }
@@ -68,6 +67,9 @@ pub struct State {
     pub seen: Seen,
     pub errors: Errors,
     pub children: Children,
+    pub syncs: Syncs,
+    /// It is an image of a file system: what is synced is a device.
+    pub is_device: bool,
     pub cut: Option<Cut>,
     pub trap: Option<Trap>,
     pub meta: HashMap<Ino, Meta>,
@@ -103,6 +105,8 @@ impl Shared {
             seen: Seen::default(),
             errors: Errors::default(),
             children: Children::default(),
+            syncs: Syncs::default(),
+            is_device: false,
             cut: None,
             trap: None,
             meta: HashMap::new(),
@@ -211,6 +215,20 @@ impl State {
         let named =
             |ino| self.replay.now.folders.values().any(|entries| entries.values().any(|at| *at == ino));
         self.errors.owed(|ino| self.names.get(&ino).filter(|_| named(ino)).cloned())
+    }
+
+    /// Notes that a sync is asked for; its number, where the server waits for it.
+    pub fn begin_sync(&mut self, ino: Ino, is_folder: bool, asked_us: u64) -> Option<usize> {
+        let name = self.names.get(&ino).map_or("", String::as_str);
+        let what = Synced::of(name, ino, is_folder, self.is_device)?;
+        Some(self.syncs.begin(what, asked_us))
+    }
+
+    /// Notes that it has ended, well or not.
+    pub fn end_sync(&mut self, number: Option<usize>, done_us: u64) {
+        if let Some(number) = number {
+            self.syncs.end(number, done_us);
+        }
     }
 
     /// Bytes of a file that no fsync covers.

@@ -5,14 +5,14 @@ use std::ops::Range;
 use crate::oracle::{Answer, Aspect, History, Op, Touch};
 
 /// What the client knew when the power went: later answers never came, later ops were never sent.
-pub struct Until<'a, H: History> {
+pub struct Until<'a> {
     /// The whole history.
-    pub history: &'a H,
+    pub history: &'a dyn History,
     /// The moment, in microseconds since the trial began.
     pub at_us: u64,
 }
 
-impl<H: History> History for Until<'_, H> {
+impl History for Until<'_> {
     fn lanes(&self) -> u16 {
         self.history.lanes()
     }
@@ -46,6 +46,10 @@ impl<H: History> History for Until<'_, H> {
 
     fn companions(&self, lane: u16, seq: u32) -> Vec<Touch> {
         self.history.companions(lane, seq)
+    }
+
+    fn connection(&self, lane: u16, seq: u32) -> u8 {
+        self.history.connection(lane, seq)
     }
 
     fn aspect(&self, lane: u16, key: u32) -> Aspect {

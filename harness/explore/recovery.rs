@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::boot::{Bench, Observed};
 use super::states::{Token, Trace};
+use super::trace::Inner;
 use crate::disk::op::Op;
 use crate::disk::{Model, Tree};
 use crate::fault::scene::Recovery;
@@ -30,6 +31,8 @@ pub struct Deeper {
     pub booted: u64,
     /// Those that hold less than the recovery did, or do not start.
     pub broken: Vec<StateFact>,
+    /// What was recorded.
+    pub recorded: Option<Inner>,
 }
 
 impl Bench {
@@ -55,10 +58,12 @@ impl Bench {
                     message: format!("cut off during its recovery: {message}"),
                     anomalies,
                     lost,
+                    digest: format!("{:032x}", state.tree.digest()),
                     ..StateFact::default()
                 });
             }
         }
+        deeper.recorded = Some(Inner { token, trace, shown });
         Ok(deeper)
     }
 
@@ -101,11 +106,12 @@ impl Bench {
         if nothing {
             return Ok(None);
         }
-        Ok(Some((Trace { base, log, from: 0, end_us }, shown)))
+        let syncs = scene.disk()?.syncs();
+        Ok(Some((Trace { base, log, from: 0, end_us, syncs }, shown)))
     }
 
     /// What a recovery after a cut-off recovery lacks of what that one showed.
-    fn less(
+    pub fn less(
         &self,
         shown: &Survey,
         observed: &Observed,

@@ -3,19 +3,24 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::states::{Token, Trace};
-use super::{trace, words};
+use super::states::{Address, Trace};
+use super::{again, trace, words};
 
-/// Lists the operations of a trace, or rebuilds a state: into a folder, or as a list of files.
-pub fn show(path: &Path, token: Option<&str>, into: Option<&Path>) -> Result<String, String> {
-    let (about, recorded) =
+/// Lists the operations of a trace, or rebuilds a state: into a folder, as a list of files, or under the server of the
+/// trial, whose matrix is named then. Also says whether a promise was kept, where it was put to the test.
+pub fn show(
+    path: &Path,
+    token: Option<&str>,
+    into: Option<&Path>,
+    boot: Option<&Path>,
+) -> Result<(String, bool), String> {
+    let recorded =
         trace::read(path).map_err(|error| format!("failed to read the trace {}: {error}", path.display()))?;
-    let Some(token) = token else { return Ok(operations(&about, &recorded)) };
-    let token: Token = token.parse()?;
-    let tree = recorded.rebuild(token).ok_or_else(|| {
-        format!("the trace has {} operations, so there is no cut after {}", recorded.log.len(), token.cut)
-    })?;
-    let mut text = format!("{token}: {}\n", recorded.describe(token.cut));
+    let Some(token) = token else { return Ok((operations(&recorded.about, &recorded.trace), true)) };
+    let address: Address = token.parse()?;
+    let (life, token) = recorded.find(address).ok_or_else(|| address.unknown())?;
+    let tree = life.rebuild(token).ok_or_else(|| address.unknown())?;
+    let mut text = format!("{address}: {}\ndigest {:032x}\n", life.describe(token.cut), tree.digest());
     for (path, content) in tree.paths() {
         let _ = writeln!(text, "{:>10} bytes  {path}", content.len());
     }
@@ -26,7 +31,10 @@ pub fn show(path: &Path, token: Option<&str>, into: Option<&Path>) -> Result<Str
         tree.write_to(folder).map_err(|error| format!("failed to write {}: {error}", folder.display()))?;
         let _ = writeln!(text, "written to {}", folder.display());
     }
-    Ok(text)
+    let Some(matrix) = boot else { return Ok((text, true)) };
+    let (kept, sentence) = again::boot(&recorded, address, &tree, matrix)?;
+    let _ = writeln!(text, "{}: {sentence}", if kept { "kept" } else { "broken" });
+    Ok((text, kept))
 }
 
 fn operations(about: &trace::About, recorded: &Trace) -> String {

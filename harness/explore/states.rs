@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::disk::op::Rec;
 use crate::disk::replay::Replay;
+use crate::disk::syncs::Syncs;
 use crate::disk::{Model, Tree};
 
 /// What was recorded: a tree all of which was durable, and what happened to it since.
@@ -19,6 +20,8 @@ pub struct Trace {
     pub from: usize,
     /// When the recording ended, in microseconds since the trial began.
     pub end_us: u64,
+    /// The fsyncs that the server waited for, also those that were in flight in the end.
+    pub syncs: Syncs,
 }
 
 /// A state of a trace: what a cut after so many operations leaves under a model, in one of its variants.
@@ -50,6 +53,33 @@ impl FromStr for Token {
         let (model, cut, variant) =
             parts().ok_or_else(|| format!("`{text}` is no state: it looks like fsync-only@120.0"))?;
         Ok(Self { model, cut, variant })
+    }
+}
+
+/// A state, or one that a cut during the recovery of a state leaves: `fsync-only@120.0/fsync-only@7.0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The state of the recorded life.
+    pub outer: Token,
+    /// The state of its recovery.
+    pub inner: Option<Token>,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.inner {
+            Some(inner) => write!(f, "{}/{inner}", self.outer),
+            None => write!(f, "{}", self.outer),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (outer, inner) = text.split_once('/').map_or((text, None), |(outer, inner)| (outer, Some(inner)));
+        Ok(Self { outer: outer.parse()?, inner: inner.map(str::parse).transpose()? })
     }
 }
 
@@ -87,6 +117,8 @@ pub struct States {
     pub states: Vec<State>,
     /// How many cuts there are, over all models and variants.
     pub cuts: u64,
+    /// How many states each model allows, over all moments: also those beyond the variants that it tries.
+    pub exist: BTreeMap<Model, u64>,
 }
 
 impl Trace {
@@ -99,6 +131,8 @@ impl Trace {
         for cut in self.from..=self.log.len() {
             for &model in models {
                 let variants = model.variants_of(&replay);
+                let exist = all.exist.entry(model).or_default();
+                *exist = exist.saturating_add(model.exist(&replay));
                 for variant in 0..variants.count() {
                     let Some(tree) = variants.tree(variant) else { break };
                     all.cuts += 1;
@@ -133,17 +167,9 @@ impl Trace {
         (from, to.max(from))
     }
 
-    /// How long a cut comes after just so many operations, in microseconds.
-    pub fn length_us(&self, cut: usize) -> u64 {
-        let (from, to) = self.span_us(cut);
-        to - from
-    }
-
-    /// The longest fsync that had begun by a moment, as far as it had gone by then, in microseconds.
-    pub fn longest_fsync_us(&self, at_us: u64) -> u64 {
-        let fsync = |rec: &&Rec| matches!(rec.op, crate::disk::op::Op::Fsync { .. }) && rec.asked_us <= at_us;
-        let length = |rec: &Rec| rec.done_us.min(at_us).saturating_sub(rec.asked_us);
-        self.log.iter().filter(fsync).map(length).max().unwrap_or(0)
+    /// How long was recorded, in microseconds; never nothing.
+    pub fn recorded_us(&self) -> u64 {
+        self.end_us.saturating_sub(self.span_us(self.from).0).max(1)
     }
 
     /// What happened last before a cut, for people.

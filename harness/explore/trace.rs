@@ -1,7 +1,8 @@
 //! A trace in a file: enough to rebuild each of its states byte for byte, on any machine.
 //!
 //! The file is a zip of `trial.json` (what was run), `operations.jsonl` (one operation a line, with the place of its
-//! bytes), `data.bin` (the bytes) and `ledger.csv` (every op of the client with its times).
+//! bytes), `data.bin` (the bytes), `ledger.csv` (every op of the client with its times) and `judgement.json` (what else a
+//! judgement needs). Recoveries that were recorded have their operations in folders of their own.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -11,16 +12,20 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use zip::write::SimpleFileOptions;
 
-use super::states::Trace;
+use super::kept::{Cells, Kept, ledger_csv};
+pub use super::states::Address;
+use super::states::{Token, Trace};
 use crate::disk::Tree;
 use crate::disk::content::Content;
 use crate::disk::op::{Ino, Op, Place, Rec};
-use crate::oracle::{Answer, History};
+use crate::oracle::Survey;
 use crate::plan::Plan;
+use crate::record::StateFact;
 use crate::workload::ledger::Ledger;
 
 /// What a trace was recorded of.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct About {
     /// Name of the trial.
     pub name: String,
@@ -30,32 +35,141 @@ pub struct About {
     pub version: String,
     /// Lines of redis.conf.
     pub config: Vec<(String, String)>,
+    /// Connections that wrote.
+    pub connections: u16,
     /// Cuts are made after this many operations and later.
     pub from: usize,
     /// When the recording ended, in microseconds since the trial began.
     pub end_us: u64,
+    /// Recoveries that are in the file, by their state.
+    pub recoveries: Vec<Recovery>,
 }
 
-/// Keeps a trace in the trial's place for them; the name of the file, where there is such a place.
-pub fn keep(plan: &Plan, trace: &Trace, ledger: &Ledger) -> io::Result<Option<String>> {
+/// A recovery that was recorded: its operations are in a folder of the file that has the number of its place.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Recovery {
+    /// The state that was recovered.
+    pub token: String,
+    /// When the recording ended, in microseconds since the trial began.
+    pub end_us: u64,
+    /// What the recovery showed.
+    pub shown: Cells,
+}
+
+impl Eq for Recovery {}
+
+/// A trace as it was kept.
+#[derive(Debug)]
+pub struct Recorded {
+    /// What was run.
+    pub about: About,
+    /// Its operations.
+    pub trace: Trace,
+    /// What else a judgement needs.
+    pub kept: Kept,
+    /// Every op of the client, as lines.
+    pub ledger: String,
+    recoveries: Vec<Trace>,
+}
+
+/// A recovery to be kept.
+#[derive(Debug)]
+pub struct Inner {
+    /// The state that was recovered.
+    pub token: Token,
+    /// Its operations.
+    pub trace: Trace,
+    /// What it showed.
+    pub shown: Survey,
+}
+
+impl Recorded {
+    /// A recovery by its state.
+    pub fn recovery(&self, outer: Token) -> Option<&Recovery> {
+        self.place(outer).map(|at| &self.about.recoveries[at])
+    }
+
+    fn place(&self, outer: Token) -> Option<usize> {
+        self.about.recoveries.iter().position(|recovery| recovery.token == outer.to_string())
+    }
+
+    /// The trace that an address is about: that of the life, or that of a recovery; and the state's token in it.
+    pub fn find(&self, address: Address) -> Option<(&Trace, Token)> {
+        match address.inner {
+            None => Some((&self.trace, address.outer)),
+            Some(inner) => Some((self.recoveries.get(self.place(address.outer)?)?, inner)),
+        }
+    }
+}
+
+impl Address {
+    /// That there is no such state, as a sentence.
+    pub fn unknown(self) -> String {
+        format!(
+            "the trace has no state {self}: the cut, its variant or the recovery is not among those recorded"
+        )
+    }
+}
+
+/// Keeps a trace in the trial's place for them, with what a judgement needs; the name of the file, where there is such a
+/// place.
+pub fn keep(
+    plan: &Plan,
+    trace: &Trace,
+    inner: &[Inner],
+    kept: &Kept,
+    ledger: &Ledger,
+) -> io::Result<Option<String>> {
     let Some(folder) = &plan.traces else { return Ok(None) };
     fs::create_dir_all(folder)?;
     let name = format!("{}.zip", plan.name.replace("::", "."));
     let config = plan.directives().into_iter().map(|line| (line.name, line.value)).collect();
+    let recovery = |inner: &Inner| Recovery {
+        token: inner.token.to_string(),
+        end_us: inner.trace.end_us,
+        shown: Cells::of(&inner.shown),
+    };
     let about = About {
         name: plan.name.clone(),
         server: plan.server.name.clone(),
         version: plan.build.version.clone(),
         config,
+        connections: plan.workload.connections,
         from: trace.from,
         end_us: trace.end_us,
+        recoveries: inner.iter().map(recovery).collect(),
     };
-    write(&folder.join(&name), &about, trace, ledger)?;
+    let mut parts = vec![
+        ("trial.json".to_owned(), serde_json::to_vec_pretty(&about)?),
+        ("judgement.json".to_owned(), serde_json::to_vec(kept)?),
+        ("ledger.csv".to_owned(), ledger_csv(ledger).into_bytes()),
+    ];
+    parts.extend(operations(trace, "")?);
+    for (number, inner) in inner.iter().enumerate() {
+        parts.extend(operations(&inner.trace, &format!("{number}/"))?);
+    }
+    write(&folder.join(&name), parts)?;
     Ok(Some(format!("traces/{name}")))
 }
 
-fn write(path: &Path, about: &About, trace: &Trace, ledger: &Ledger) -> io::Result<()> {
-    let mut zip = zip::ZipWriter::new(File::create(path)?);
+/// Keeps a list of all broken states beside the trace: each has its token. Its name, where there is anything to keep.
+pub fn keep_broken(plan: &Plan, broken: &[StateFact]) -> io::Result<Option<String>> {
+    let Some(folder) = plan.traces.as_ref().filter(|_| !broken.is_empty()) else { return Ok(None) };
+    fs::create_dir_all(folder)?;
+    let name = format!("{}.states.csv", plan.name.replace("::", "."));
+    let mut text = "token,at_ms,lost,broken_ms,digest,message\n".to_owned();
+    for state in broken {
+        let message = state.message.replace('"', "\"\"");
+        text.push_str(&format!(
+            "{},{},{},{},{},\"{message}\"\n",
+            state.token, state.at_ms, state.lost, state.broken_ms, state.digest
+        ));
+    }
+    fs::write(folder.join(&name), text)?;
+    Ok(Some(format!("traces/{name}")))
+}
+
+fn operations(trace: &Trace, folder: &str) -> io::Result<[(String, Vec<u8>); 2]> {
     let mut data = Vec::new();
     let mut lines = Vec::new();
     let mut all = base_lines(&trace.base, &mut data);
@@ -64,12 +178,11 @@ fn write(path: &Path, about: &About, trace: &Trace, ledger: &Ledger) -> io::Resu
         serde_json::to_writer(&mut lines, &line)?;
         lines.push(b'\n');
     }
-    let parts = [
-        ("trial.json", serde_json::to_vec_pretty(about)?),
-        ("operations.jsonl", lines),
-        ("data.bin", data),
-        ("ledger.csv", ledger_csv(ledger).into_bytes()),
-    ];
+    Ok([(format!("{folder}operations.jsonl"), lines), (format!("{folder}data.bin"), data)])
+}
+
+fn write(path: &Path, parts: Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    let mut zip = zip::ZipWriter::new(File::create(path)?);
     for (name, bytes) in parts {
         zip.start_file(name, SimpleFileOptions::default()).map_err(io::Error::other)?;
         zip.write_all(&bytes)?;
@@ -77,8 +190,8 @@ fn write(path: &Path, about: &About, trace: &Trace, ledger: &Ledger) -> io::Resu
     zip.finish().map_err(io::Error::other)?.sync_all()
 }
 
-/// Reads a trace again, without its ledger.
-pub fn read(path: &Path) -> io::Result<(About, Trace)> {
+/// Reads a trace again.
+pub fn read(path: &Path) -> io::Result<Recorded> {
     let mut zip = zip::ZipArchive::new(File::open(path)?).map_err(io::Error::other)?;
     let mut part = |name: &str| -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -86,14 +199,26 @@ pub fn read(path: &Path) -> io::Result<(About, Trace)> {
         Ok(bytes)
     };
     let about: About = serde_json::from_slice(&part("trial.json")?)?;
-    let data = part("data.bin")?;
-    let mut trace = Trace { from: about.from, end_us: about.end_us, ..Trace::default() };
-    for line in part("operations.jsonl")?.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    let kept: Kept = serde_json::from_slice(&part("judgement.json")?)?;
+    let ledger = String::from_utf8(part("ledger.csv")?).map_err(io::Error::other)?;
+    let mut trace = trace_of(&part("operations.jsonl")?, &part("data.bin")?)?;
+    (trace.from, trace.end_us, trace.syncs) = (about.from, about.end_us, kept.syncs.clone());
+    let mut recoveries = Vec::new();
+    for (number, recovery) in about.recoveries.iter().enumerate() {
+        let (lines, data) = (format!("{number}/operations.jsonl"), format!("{number}/data.bin"));
+        recoveries.push(Trace { end_us: recovery.end_us, ..trace_of(&part(&lines)?, &part(&data)?)? });
+    }
+    Ok(Recorded { about, trace, kept, ledger, recoveries })
+}
+
+fn trace_of(lines: &[u8], data: &[u8]) -> io::Result<Trace> {
+    let mut trace = Trace::default();
+    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let line: Line = serde_json::from_slice(line)?;
-        let rec = line.read(&data).ok_or_else(|| io::Error::other(format!("{line:?} makes no sense")))?;
+        let rec = line.read(data).ok_or_else(|| io::Error::other(format!("{line:?} makes no sense")))?;
         if line.base { trace.base.apply(&rec.op) } else { trace.log.push(rec) }
     }
-    Ok((about, trace))
+    Ok(trace)
 }
 
 /// One operation.
@@ -207,19 +332,4 @@ fn base_lines(base: &Tree, data: &mut Vec<u8>) -> Vec<Line> {
 
 fn bytes(content: &Content) -> Arc<[u8]> {
     content.to_vec().into()
-}
-
-fn ledger_csv(ledger: &Ledger) -> String {
-    let mut text = "connection,number,key,sent_us,acknowledged_us\n".to_owned();
-    for lane in 0..ledger.lanes() {
-        for seq in ledger.span(lane) {
-            let op = ledger.op(lane, seq);
-            let acked = match op.answer {
-                Answer::Acked { at_us } => at_us.to_string(),
-                Answer::InDoubt | Answer::Refused | Answer::Skipped => String::new(),
-            };
-            text.push_str(&format!("{lane},{seq},{},{},{acked}\n", op.key, op.sent_us));
-        }
-    }
-    text
 }

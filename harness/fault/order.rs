@@ -66,6 +66,9 @@ const DEADLY: &[&str] = &[
 
 /// The first step that cannot be where it is, by its number, and why. Under a supervisor anything may be.
 pub fn misplaced(steps: &[&str]) -> Option<(usize, String)> {
+    if let Some(misplaced) = after_the_end(steps) {
+        return Some(misplaced);
+    }
     if steps.iter().any(|step| step.starts_with("supervise")) {
         return None;
     }
@@ -100,6 +103,14 @@ pub fn misplaced(steps: &[&str]) -> Option<(usize, String)> {
     None
 }
 
+/// A step behind the one that ends the trial: it would never be played.
+fn after_the_end(steps: &[&str]) -> Option<(usize, String)> {
+    let is_last = |step: &&str| step.split_whitespace().next() == Some("explore");
+    let number = steps.iter().position(is_last)? + 1;
+    let step = steps.get(number)?;
+    Some((number, format!("`{step}` would never be played: `explore` is the last step of a script")))
+}
+
 fn is_mending(step: &str) -> bool {
     ["check-aof", "check-rdb", "retry", "truncate", "restore"].iter().any(|verb| step.starts_with(verb))
 }
@@ -116,6 +127,8 @@ mod tests {
         assert_eq!(at(&["truncate aof 1B", "start"]), Some(0));
         assert_eq!(at(&["kill", "write 10", "start"]), Some(1));
         assert_eq!(at(&["kill", "during bgsave", "start"]), Some(1));
+        assert_eq!(at(&["explore fsync-only", "start"]), Some(1), "it would be skipped without a word");
+        assert_eq!(at(&["supervise always", "explore fsync-only", "write 9"]), Some(2));
     }
 
     #[test]
@@ -133,6 +146,8 @@ mod tests {
             &["chmod-dir read-only", "term 1s", "chmod-dir writable", "start"],
             &["pause", "wait 200ms", "resume", "write 100", "term", "start"],
             &["restart 10s", "write 20", "kill", "start"],
+            &["kill", "start", "write 100", "explore fsync-only"],
+            &["stop 10s", "explore fsync-only"],
         ] {
             assert_eq!(misplaced(steps), None, "{steps:?}");
         }

@@ -199,7 +199,7 @@ impl Scene {
             self.draft.save_failed = saves.failed();
         }
         self.note("fault", words);
-        self.draft.deaths.push(DeathFact { words: words.into(), death, fault_us, exit: None });
+        self.draft.deaths.push(DeathFact { words: words.into(), death, fault_us, exit: None, exit_us: None });
     }
 
     /// Asks whether an fsync is in flight. Without one, everything that was acknowledged before the question has been
@@ -229,8 +229,10 @@ impl Scene {
         };
         self.note("exit", &describe(exit));
         self.note_owed();
+        let exit_us = self.now_us();
         if let Some(fact) = self.draft.deaths.last_mut() {
             fact.exit = Some(exit);
+            fact.exit_us = Some(exit_us);
         }
         self.sightings.end_all();
         self.control = None;
@@ -290,8 +292,11 @@ impl Scene {
         Ok(())
     }
 
-    /// Begins the next epoch: what was observed is its baseline.
+    /// Begins the next epoch: what was observed is its baseline, and safe where cuts in this life are to be explored.
     pub fn begin_epoch(&mut self) {
+        if self.explores() == Some(power::Explored::FromTheFirstWrite) {
+            self.sync_disk();
+        }
         self.draft = Draft::default();
         self.ledger.begin_epoch();
     }

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::exhaustion::{CallFacts, Exhaustion, FailureFact};
-pub use self::exploration::{Exploration, ModelFacts, RecoveryFacts, StateFact};
+pub use self::exploration::{Exploration, ModelFacts, RecoveryFacts, StateFact, Stopped};
 pub use self::gate::{Check, Gate, GateRules, Outcome, exit};
 pub use self::past::{CaseDiff, CaseHistory, CaseState, Change, Diff, History, PastRun};
 pub use self::run::{CaseFacts, Ci, JournalLine, Report, ReportWishes, RunFacts, ServerFacts, Totals};

@@ -65,6 +65,21 @@ impl Lane {
         self.spoiled.insert(seq / unit);
     }
 
+    /// Notes that an op was left out.
+    pub fn skipped(&mut self, seq: u32) {
+        self.entry_mut(seq).answer = SKIPPED;
+    }
+
+    /// Notes units of which nothing is claimed.
+    pub fn spoil(&mut self, units: impl IntoIterator<Item = u32>) {
+        self.spoiled.extend(units);
+    }
+
+    /// Units of which nothing is claimed.
+    pub fn spoiled_units(&self) -> impl Iterator<Item = u32> + '_ {
+        self.spoiled.iter().copied()
+    }
+
     /// Leaves every op of the spoiled units out, however it was answered.
     pub fn drop_spoiled(&mut self, unit: u32) {
         for number in self.spoiled.clone() {
@@ -141,6 +156,11 @@ impl Ledger {
             put_to_test: Safe::OnDisk,
             first: vec![0; usize::from(lanes)],
         }
+    }
+
+    /// One that was kept: every op of every lane, and the number of the first of the current epoch.
+    pub fn resumed(workload: Arc<dyn Workload>, lanes: Vec<Lane>, first: Vec<u32>) -> Self {
+        Self { workload, lanes, put_to_test: Safe::OnDisk, first }
     }
 
     /// Keys of a lane of which nothing is claimed.

@@ -50,6 +50,13 @@ enum Command {
         /// An empty folder to write its files into; without it they are listed.
         #[arg(long)]
         into: Option<std::path::PathBuf>,
+        /// Start the trial's server on it, read everything back, and judge it as the trial did. Exit code 1 when a promise
+        /// is broken.
+        #[arg(long, requires = "token")]
+        boot: bool,
+        /// The matrix of the trial.
+        #[arg(long, value_name = "FILE", default_value = "matrix.toml")]
+        matrix: std::path::PathBuf,
     },
     /// Write the reports of a run again, from its journals.
     Report {
@@ -130,7 +137,9 @@ fn main() -> ExitCode {
         Command::Diff { before, after, markdown, html } => {
             show::diff(&before, &after, markdown, html.as_deref())
         }
-        Command::State { trace, token, into } => state(&trace, token.as_deref(), into.as_deref()),
+        Command::State { trace, token, into, boot, matrix } => {
+            state(&trace, token.as_deref(), into.as_deref(), boot.then_some(matrix.as_path()))
+        }
     }
 }
 
@@ -176,12 +185,12 @@ fn describe(file: Described) -> ExitCode {
     }
 }
 
-fn state(trace: &Path, token: Option<&str>, into: Option<&Path>) -> ExitCode {
-    match outlast::explore::show(trace, token, into) {
-        Ok(text) => {
+fn state(trace: &Path, token: Option<&str>, into: Option<&Path>, boot: Option<&Path>) -> ExitCode {
+    match outlast::explore::show(trace, token, into, boot) {
+        Ok((text, kept)) => {
             // A reader that has seen enough is no error.
             let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
+            if kept { ExitCode::SUCCESS } else { ExitCode::from(outlast::run::exit::BROKEN) }
         }
         Err(error) => {
             eprintln!("{error}");

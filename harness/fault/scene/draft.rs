@@ -61,6 +61,8 @@ pub struct DeathFact {
     pub fault_us: u64,
     /// How the server ended.
     pub exit: Option<Exit>,
+    /// When that was seen: it ended no later, in microseconds since the trial began.
+    pub exit_us: Option<u64>,
 }
 
 /// What is known of the epoch that is being lived.

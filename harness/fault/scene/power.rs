@@ -31,8 +31,23 @@ pub(super) fn drive(plan: &Plan, began: Instant) -> Result<Option<Drive>, Troubl
     if plan.storage.kind != StorageKind::Disk {
         return Ok(None);
     }
-    let record = plan.fault.steps.iter().any(|step| step.starts_with("explore"));
+    let record = explored(plan).is_some();
     Ok(Some(Drive::mount(&plan.folder.join(DATA), plan.storage.filesystem, record, began)?))
+}
+
+/// Which cuts in the last life of a script are explored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Explored {
+    /// Also those while the server starts; what was there before is safe.
+    FromTheStart,
+    /// Those after it was up and all that its start had made was safe.
+    FromTheFirstWrite,
+}
+
+fn explored(plan: &Plan) -> Option<Explored> {
+    let step = plan.fault.steps.iter().find(|step| step.split_whitespace().next() == Some("explore"))?;
+    let fresh = step.split_whitespace().any(|word| word == "fresh");
+    Some(if fresh { Explored::FromTheStart } else { Explored::FromTheFirstWrite })
 }
 
 impl Scene {
@@ -42,6 +57,18 @@ impl Scene {
             reason: "the storage is no disk of Outlast's own".into(),
             remedy: "give the suite a storage with kind = \"disk\"".into(),
         })
+    }
+
+    /// Which cuts are explored in the end, where any are.
+    pub(super) fn explores(&self) -> Option<Explored> {
+        explored(&self.plan)
+    }
+
+    /// Makes all that is on the disk durable.
+    pub(super) fn sync_disk(&self) {
+        if let Some(drive) = &self.drive {
+            drive.sync_all();
+        }
     }
 
     /// Puts a tree on the disk, all of it durable. Nothing may use the disk.
@@ -160,7 +187,7 @@ impl Scene {
         if self.is_up() {
             self.kill_without_power(at_us).await?;
         }
-        let trace = explore::recorded(self, request.fresh, at_us)?;
+        let trace = explore::recorded(self, at_us)?;
         self.exploration = Some((request, trace));
         Ok(())
     }
@@ -188,10 +215,12 @@ impl Scene {
 
     fn lose(&mut self, model: Model, variant: u32) -> Result<(), Trouble> {
         let Some(drive) = &mut self.drive else { return Ok(()) };
+        // A server that was dead before the cut began no sync since.
+        let died_us = self.draft.deaths.first().map_or(0, |death| death.fault_us);
         self.draft.power_cut = Some(PowerCut {
             takes_unsynced: model != Model::ProcessKill,
             warns: model.weight() == Weight::Warns,
-            longest_fsync_us: drive.longest_fsync_us(),
+            everysec_us: drive.disk().delay(died_us).window_us(),
             child_from_us: drive.disk().child_from_us(),
         });
         Ok(drive.lose(model, variant)?)

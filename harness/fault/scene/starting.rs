@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::power::Explored;
 use super::{Recovery, Scene, describe};
 use crate::fault::control::{Control, Pulse, ping};
 use crate::fault::saves::Saves;
@@ -24,6 +25,9 @@ impl Scene {
     pub async fn before_start(&mut self) -> Result<(), Trouble> {
         self.draft.files_dead = self.instance.files().await?;
         self.draft.failed_before_start = self.failures();
+        if self.explores() == Some(Explored::FromTheStart) {
+            self.sync_disk();
+        }
         self.note("start", "started again");
         Ok(())
     }
@@ -36,9 +40,9 @@ impl Scene {
         self.recover().await?;
         match self.recovery.take() {
             Some(Recovery::Ready { .. }) => {
-                // What the first start makes is explored on its own; everything else begins with it on the disk.
-                if let Some(drive) = &self.drive {
-                    drive.sync_all();
+                // What a start makes is explored on its own; everything else begins with it on the disk.
+                if self.explores() != Some(Explored::FromTheStart) {
+                    self.sync_disk();
                 }
                 self.check_needs().await
             }
