@@ -83,6 +83,7 @@ impl Past {
         let mut versions = vec![synced.clone()];
         let mut lengths = vec![synced.len()];
         let mut growth = Vec::new();
+        let mut bare = synced.clone();
         for (index, change) in changes {
             let mut next = versions.last().cloned().unwrap_or_default();
             let before = next.len();
@@ -95,13 +96,14 @@ impl Past {
                     }
                     lengths.clear();
                     growth.clear();
-                    // It stands even when no byte that was written before it does.
-                    let mut alone = synced.clone();
-                    alone.truncate(*len);
-                    versions.push(alone);
                 }
                 Change::Truncate(_) => {}
                 Change::Write(..) => growth.push(before..next.len()),
+            }
+            if let Change::Truncate(len) = change {
+                // It stands even when no byte that was written before it does.
+                bare.truncate(*len);
+                versions.push(bare.clone());
             }
             lengths.push(next.len());
             versions.push(next);

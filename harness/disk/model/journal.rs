@@ -160,7 +160,16 @@ fn tree(replay: &Replay, names: usize, part: impl Fn(Ino) -> Part) -> Tree {
                 file.pending.iter().for_each(|(_, change)| change.apply(&mut content));
                 content
             }
-            Part::Front(count, end) => front(file, count, end),
+            Part::Front(count, end) => {
+                let mut content = front(file, count, end);
+                // A truncation that is committed stands whatever came before it.
+                for (index, change) in &file.possible()[count..] {
+                    if *index < replay.committed_to && matches!(change, Change::Truncate(_)) {
+                        change.apply(&mut content);
+                    }
+                }
+                content
+            }
             Part::Without(page) => without(file, page),
         }
     })
