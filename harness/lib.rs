@@ -57,6 +57,7 @@ pub mod fault;
 pub mod glob;
 pub mod janitor;
 pub mod journal;
+pub mod lateness;
 pub mod matrix;
 pub mod oracle;
 pub mod plan;
@@ -72,6 +73,7 @@ pub mod settings;
 pub mod summary;
 pub mod survey;
 pub mod trial;
+mod turns;
 pub mod workload;
 
 /// The whole of a test target: reads the command line, runs the matrix, writes the reports.

@@ -3,7 +3,9 @@
 //! Start on an empty folder, write, play the fault's steps, judge every recovery, live a second life, clean up. Whatever
 //! happens on the way, the outcome is a record.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::LocalSet;
@@ -81,9 +83,8 @@ async fn live(
     record: &mut TrialRecord,
 ) -> Result<(), Trouble> {
     let mut scene = Scene::new(plan.clone(), engine.clone(), began).await?;
-    let outcome = timeout(plan.limit, play(&mut scene, record))
-        .await
-        .unwrap_or_else(|_| Err(Trouble::Lab(format!("the trial was not over after {:?}", plan.limit))));
+    let waited_ms = scene.waited_ms.clone();
+    let outcome = within(plan.limit, &waited_ms, play(&mut scene, record)).await;
     record.events = std::mem::take(&mut scene.events);
     record.events.extend(scene.sightings.take());
     record.events.sort_by(|one, other| one.at_ms.total_cmp(&other.at_ms));
@@ -92,6 +93,29 @@ async fn live(
         Ok(Ok(())) => outcome,
         Ok(Err(trouble)) => outcome.and(Err(trouble)),
         Err(_) => outcome.and(Err(Trouble::Lab(format!("cleaning up was not over after {CLOSE_LIMIT:?}")))),
+    }
+}
+
+/// Lives a life within its limit; what it waits for its turn does not count.
+async fn within(
+    limit: Duration,
+    waited_ms: &AtomicU64,
+    life: impl Future<Output = Result<(), Trouble>>,
+) -> Result<(), Trouble> {
+    let began = Instant::now();
+    let mut life = pin!(life);
+    let left = || {
+        let waited = Duration::from_millis(waited_ms.load(Ordering::Relaxed));
+        (limit + waited).saturating_sub(began.elapsed())
+    };
+    loop {
+        match timeout(left(), &mut life).await {
+            Ok(outcome) => return outcome,
+            Err(_) if left().is_zero() => {
+                return Err(Trouble::Lab(format!("the trial was not over after {limit:?}")));
+            }
+            Err(_) => {}
+        }
     }
 }
 

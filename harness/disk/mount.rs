@@ -189,12 +189,13 @@ impl Disk {
 
     /// The syncs that the server waited for.
     pub fn syncs(&self) -> Syncs {
-        self.shared.lock().syncs.clone()
+        let late = crate::lateness::worst_since(self.shared.began());
+        self.shared.lock().syncs.clone().on_a_machine_late_by(late)
     }
 
     /// What they keep from being durable at a moment, in microseconds since the trial began.
     pub fn delay(&self, at_us: u64) -> Delay {
-        self.shared.lock().syncs.delay(at_us)
+        self.syncs().delay(at_us)
     }
 
     /// It holds the image of a file system.

@@ -90,6 +90,11 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// When the trial began.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
     pub fn new(tree: Tree, record: bool, began: Instant) -> Arc<Self> {
         let next = tree.next_ino();
         let names = tree

@@ -4,6 +4,8 @@
 //! of the manifest and its folder by the thread that answers. What a child makes durable, such as a snapshot of
 //! minutes, keeps neither of them waiting.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::op::{Ino, ROOT};
@@ -72,7 +74,12 @@ impl Sync {
 
 /// Every sync of a life, in the order in which they were asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Syncs(Vec<Sync>);
+pub struct Syncs {
+    all: Vec<Sync>,
+    /// The longest that this machine woke a sleeping thread too late meanwhile, in microseconds.
+    #[serde(default)]
+    late_us: u64,
+}
 
 /// What syncs keep from being durable at a moment, beyond the period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,35 +88,42 @@ pub struct Delay {
     pub longest_us: u64,
     /// How long the server answered nobody and began no sync, because it waited itself.
     pub waited_us: u64,
+    /// The longest that the machine woke a thread too late: the one that asks for a sync, and the one that does it.
+    pub late_us: u64,
 }
 
 impl Delay {
     /// How long before a moment that may be acknowledged which is not durable then: the sync of what was written after
     /// one has begun begins a period later, or when that one has ended.
     pub fn window_us(self) -> u64 {
-        PERIOD_US + 2 * self.longest_us + self.waited_us
+        PERIOD_US + 2 * self.longest_us + self.waited_us + 2 * self.late_us
     }
 }
 
 impl Syncs {
+    /// The same on a machine that woke its threads so late.
+    pub fn on_a_machine_late_by(self, late: Duration) -> Self {
+        Self { late_us: u64::try_from(late.as_micros()).unwrap_or(u64::MAX), ..self }
+    }
+
     /// Notes that a sync is asked for; its number.
     pub fn begin(&mut self, what: Synced, asked_us: u64) -> usize {
         // Two that are asked for at once may come in either order.
-        let asked_us = self.0.last().map_or(asked_us, |last| asked_us.max(last.asked_us));
-        self.0.push(Sync { what, asked_us, done_us: None });
-        self.0.len() - 1
+        let asked_us = self.all.last().map_or(asked_us, |last| asked_us.max(last.asked_us));
+        self.all.push(Sync { what, asked_us, done_us: None });
+        self.all.len() - 1
     }
 
     /// Notes that one has ended.
     pub fn end(&mut self, number: usize, done_us: u64) {
-        if let Some(sync) = self.0.get_mut(number) {
+        if let Some(sync) = self.all.get_mut(number) {
             sync.done_us = Some(done_us);
         }
     }
 
     /// Moments at which what they say begins to change in another way.
     pub fn turns_us(&self) -> impl Iterator<Item = u64> + '_ {
-        self.0.iter().flat_map(|sync| {
+        self.all.iter().flat_map(|sync| {
             let done = sync.done_us.unwrap_or(u64::MAX / 2);
             let told = done + PERIOD_US + 2 * sync.length(done);
             [sync.asked_us.saturating_sub(SLACK_US), sync.asked_us, done, done + SLACK_US, told]
@@ -118,13 +132,13 @@ impl Syncs {
 
     /// The syncs that still tell at a moment: of what lies in the window that they themselves open.
     pub fn delay(&self, at_us: u64) -> Delay {
-        let mut delay = Delay::default();
-        let begun = self.0.partition_point(|sync| sync.asked_us <= at_us);
+        let mut delay = Delay { late_us: self.late_us, ..Delay::default() };
+        let begun = self.all.partition_point(|sync| sync.asked_us <= at_us);
         // What tells makes the window longer, and so may let an earlier one tell.
         loop {
             let before = delay;
             delay.waited_us = 0;
-            for sync in &self.0[..begun] {
+            for sync in &self.all[..begun] {
                 let length = sync.length(at_us);
                 let own = match sync.what {
                     Synced::Manifest => Delay { waited_us: length.max(before.waited_us), ..before },
@@ -149,14 +163,15 @@ impl Syncs {
     /// What was acknowledged before this is written at a moment, since no sync was in flight then: a write waits for
     /// nothing else.
     pub fn settled_us(&self, at_us: u64) -> u64 {
-        let begun = self.0.partition_point(|sync| sync.asked_us <= at_us.saturating_add(SLACK_US));
-        let aof = self.0[..begun].iter().rev().filter(|sync| sync.what != Synced::Manifest);
+        let slack_us = SLACK_US + 2 * self.late_us;
+        let begun = self.all.partition_point(|sync| sync.asked_us <= at_us.saturating_add(slack_us));
+        let aof = self.all[..begun].iter().rev().filter(|sync| sync.what != Synced::Manifest);
         let mut settled_us = at_us;
         for sync in aof {
-            if sync.end(u64::MAX).saturating_add(SLACK_US) < settled_us {
+            if sync.end(u64::MAX).saturating_add(slack_us) < settled_us {
                 break;
             }
-            settled_us = settled_us.min(sync.asked_us.saturating_sub(SLACK_US));
+            settled_us = settled_us.min(sync.asked_us.saturating_sub(slack_us));
         }
         settled_us
     }
@@ -169,7 +184,8 @@ mod tests {
     const S: u64 = 1_000_000;
 
     fn syncs(of: &[(Synced, u64, Option<u64>)]) -> Syncs {
-        Syncs(of.iter().map(|&(what, asked_us, done_us)| Sync { what, asked_us, done_us }).collect())
+        let all = of.iter().map(|&(what, asked_us, done_us)| Sync { what, asked_us, done_us }).collect();
+        Syncs { all, late_us: 0 }
     }
 
     #[test]
@@ -197,12 +213,20 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_wakes_its_threads_late_moves_the_window_and_nothing_else() {
+        let one = syncs(&[(Synced::Aof, S, Some(3 * S))]).on_a_machine_late_by(Duration::from_millis(40));
+        let delay = one.delay(3 * S + PERIOD_US + 4 * S + 80_000);
+        assert_eq!((delay.longest_us, delay.window_us()), (2 * S, PERIOD_US + 4 * S + 80_000));
+        assert_eq!(one.delay(3 * S + PERIOD_US + 4 * S + 80_001).longest_us, 0);
+    }
+
+    #[test]
     fn a_server_that_waits_itself_begins_no_sync_meanwhile() {
         let waited = syncs(&[
             (Synced::Manifest, 10 * S, Some(10 * S + 200_000)),
             (Synced::Manifest, 10 * S + 200_000, Some(10 * S + 500_000)),
         ]);
-        assert_eq!(waited.delay(11 * S), Delay { longest_us: 0, waited_us: 500_000 });
+        assert_eq!(waited.delay(11 * S), Delay { waited_us: 500_000, ..Delay::default() });
         assert_eq!(waited.delay(20 * S), Delay::default());
     }
 

@@ -96,14 +96,14 @@ pub async fn prepare(scene: &mut Scene, request: &Request) -> Result<Prepared, T
 
 /// Lives every life.
 pub fn run(scene: &Scene, prepared: &Prepared, record: &mut TrialRecord) -> Result<(), Trouble> {
+    let _turn = scene.take_turn();
     let began = Instant::now();
     let bench =
         Bench { plan: scene.plan.clone(), engine: scene.engine.clone(), began: scene.began(), prepared };
-    let limit = scene.plan.limit.mul_f64(TIME_SHARE);
     let mut exhaustion =
         Exhaustion { ending: prepared.request.ending.word().into(), ..Exhaustion::default() };
     for &(call, error) in &prepared.request.failures {
-        let swept = sweep::sweep(&bench, call, error, limit.saturating_sub(scene.began().elapsed()))?;
+        let swept = sweep::sweep(&bench, call, error, scene.time_left(TIME_SHARE))?;
         exhaustion.lives += swept.lives;
         let facts = summarise(call, error, &swept, prepared);
         record.epochs.extend(as_epoch(&facts, &swept.outcomes, prepared));

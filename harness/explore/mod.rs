@@ -76,6 +76,7 @@ pub fn run(
     trace: Trace,
     record: &mut TrialRecord,
 ) -> Result<(), Trouble> {
+    let _turn = scene.take_turn();
     let began = Instant::now();
     let all = trace.states(&request.models);
     let chosen = choose(&all, &request.models, request.states);
@@ -169,7 +170,7 @@ fn boot_all(scene: &Scene, all: &States, chosen: &[usize]) -> Result<Vec<(usize,
     let work = |at: usize, number: usize| {
         Box::pin(bench.boot(&all.states[at].tree, number)) as Pin<Box<dyn Future<Output = _> + '_>>
     };
-    let observed = side_by_side(chosen, time_left(scene), &work)?;
+    let observed = side_by_side(chosen, scene.time_left(TIME_SHARE), &work)?;
     if observed.is_empty() {
         return Err(Trouble::NoPressure(format!(
             "none of {} states was booted: the trial's time was over before; raise `trial_limit`",
@@ -196,7 +197,7 @@ fn deeper(
         Box::pin(bench.deeper(state.token(), &state.tree, number)) as Pin<Box<dyn Future<Output = _>>>
     };
     let mut facts = RecoveryFacts { asked: bound as u64, ..RecoveryFacts::default() };
-    let outcomes = side_by_side(&chosen, time_left(scene), &work)?;
+    let outcomes = side_by_side(&chosen, scene.time_left(TIME_SHARE), &work)?;
     facts.stopped = stopped(started_on, chosen.len(), outcomes.len());
     let mut done: Vec<Deeper> = Vec::new();
     for (_, outcome) in outcomes {
@@ -247,11 +248,6 @@ fn bench(scene: &Scene) -> Result<Bench, Trouble> {
         began: scene.began(),
         second_life: scene.plan.second_life,
     })
-}
-
-/// How long may still be booted.
-fn time_left(scene: &Scene) -> Duration {
-    scene.plan.limit.mul_f64(TIME_SHARE).saturating_sub(scene.began().elapsed())
 }
 
 /// The request's models as words.

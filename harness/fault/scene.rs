@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 mod aim;
@@ -31,6 +32,7 @@ use crate::matrix::{Directive, StorageKind};
 use crate::oracle::History;
 use crate::plan::Plan;
 use crate::record::Event;
+use crate::turns::{self, Turn};
 use crate::workload::driver::Driver;
 use crate::workload::ledger::Ledger;
 use crate::workload::{self, make, mix};
@@ -74,6 +76,8 @@ pub struct Scene {
     pub backup: Option<Copy>,
     /// Effective configuration of the running server.
     pub config: BTreeMap<String, String>,
+    /// Milliseconds that the trial waited for its turn: they do not count against its limit.
+    pub waited_ms: Arc<AtomicU64>,
     began: Instant,
     driver: Option<Driver>,
     control: Option<Control>,
@@ -129,6 +133,7 @@ impl Scene {
             sightings: Sightings::new(began),
             backup: None,
             config: BTreeMap::new(),
+            waited_ms: Arc::default(),
             began,
             driver: None,
             control: None,
@@ -152,6 +157,19 @@ impl Scene {
     /// When the trial began.
     pub fn began(&self) -> Instant {
         self.began
+    }
+
+    /// Waits for the trial's turn to start many servers at once.
+    pub fn take_turn(&self) -> Turn {
+        let turn = turns::take();
+        self.waited_ms.fetch_add(turn.waited.as_millis() as u64, Ordering::Relaxed);
+        turn
+    }
+
+    /// How long the trial may still take, if it may take a share of its limit in all.
+    pub fn time_left(&self, share: f64) -> Duration {
+        let waited = Duration::from_millis(self.waited_ms.load(Ordering::Relaxed));
+        (self.plan.limit.mul_f64(share) + waited).saturating_sub(self.began.elapsed())
     }
 
     /// Notes that something happened.

@@ -48,6 +48,7 @@ pub(super) struct Lab {
 impl Lab {
     /// Opens the journal.
     pub(super) fn open(run: &Run, watched: bool) -> Result<Self, Stop> {
+        crate::lateness::watch();
         let journal = Journal::create(&run.folder, &run.facts).map_err(|error| {
             Stop::lab(format!("{error}; set OUTLAST_REPORTS to a folder that can be written"))
         })?;
