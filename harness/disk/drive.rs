@@ -71,7 +71,11 @@ impl Drive {
     /// Makes everything durable.
     pub fn sync_all(&self) {
         match &self.volume {
-            Some(volume) => volume.sync(),
+            Some(volume) => {
+                volume.sync();
+                // The file system has flushed its device; the log is told.
+                self.disk().sync_all();
+            }
             None => self.disk().sync_all(),
         }
     }

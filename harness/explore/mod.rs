@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::contract::Death;
 use crate::disk::Model;
@@ -25,6 +25,7 @@ mod crew;
 pub mod history;
 pub mod kept;
 pub mod past;
+mod recovered;
 mod recovery;
 mod show;
 pub mod spans;
@@ -54,11 +55,13 @@ const TIME_SHARE: f64 = 0.8;
 
 /// The folder of a trial in which its states live.
 const STATES: &str = "x";
+/// ... and the one in which the images of a device are recovered.
+const IMAGES: &str = "i";
 
 /// What an `explore` step asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Under which models.
+    /// Under which models; none where it is the storage's own file system.
     pub models: Vec<Model>,
     /// At most so many states are booted.
     pub states: usize,
@@ -78,8 +81,8 @@ pub fn run(
 ) -> Result<(), Trouble> {
     let _turn = scene.take_turn();
     let began = Instant::now();
-    let all = trace.states(&request.models);
-    let chosen = choose(&all, &request.models, request.states);
+    let (all, models) = states_of(scene, request, &trace)?;
+    let chosen = choose(&all, &models, request.states);
     let observed = boot_all(scene, &all, &chosen)?;
     let plan = &scene.plan;
     let mut scales = Scales::new(Case {
@@ -113,7 +116,7 @@ pub fn run(
     };
     let sums = Sums { all: &all, trace: &trace, stopped };
     let seen: BTreeMap<usize, &Observed> = observed.iter().map(|(at, observed)| (*at, observed)).collect();
-    for &model in &request.models {
+    for &model in &models {
         let mut of_model: Vec<_> =
             weighed.iter_mut().filter(|weighed| weighed.token.model == model).collect();
         let facts = sums.of_model(model, &of_model);
@@ -147,6 +150,18 @@ pub fn run(
         .map_err(|error| Trouble::Lab(format!("failed to keep the list of broken states: {error}")))?;
     record.exploration = Some(exploration);
     Ok(())
+}
+
+/// The states of the models that are asked for, or those that the file system on the disk recovers.
+fn states_of(scene: &Scene, request: &Request, trace: &Trace) -> Result<(States, Vec<Model>), Trouble> {
+    if !request.models.is_empty() {
+        return Ok((trace.states(&request.models), request.models.clone()));
+    }
+    let filesystem = scene.filesystem()?;
+    let scratch = Scratch::make(scene.plan.folder.join(IMAGES))
+        .map_err(|error| Trouble::Lab(format!("failed to make a folder for images: {error}")))?;
+    let states = recovered::states(trace, filesystem, request.states, &scratch)?;
+    Ok((states, vec![Model::default_of(Some(filesystem))]))
 }
 
 /// How the server ended before the power went, where it did.

@@ -30,7 +30,7 @@ pub fn states(
         device::States::new(model, trace.base.clone(), &trace.log, VARIANTS)
             .filter(|state| state.index >= trace.from)
     };
-    let (mut count, mut size) = (0, 0);
+    let (mut count, mut size) = (0_usize, 0);
     for state in images() {
         (count, size) = (count + 1, state.image.len());
     }
@@ -47,6 +47,7 @@ pub fn states(
     let mut found = found.into_inner().unwrap_or_default();
     found.sort_by_key(|(index, variant, _)| (*index, *variant));
     let mut all = States { cuts: count as u64, ..States::default() };
+    all.exist.insert(model, count as u64);
     let mut by_digest: HashMap<u128, usize> = HashMap::new();
     for (cut, variant, tree) in found {
         let tree = tree?;

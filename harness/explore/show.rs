@@ -3,8 +3,11 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::states::{Address, Trace};
-use super::{again, trace, words};
+use super::states::{Address, Token, Trace};
+use super::{again, recovered, trace, words};
+use crate::disk::Tree;
+use crate::disk::scratch::Scratch;
+use crate::matrix::Filesystem;
 
 /// Lists the operations of a trace, or rebuilds a state: into a folder, as a list of files, or under the server of the
 /// trial, whose matrix is named then. Also says whether a promise was kept, where it was put to the test.
@@ -19,7 +22,11 @@ pub fn show(
     let Some(token) = token else { return Ok((operations(&recorded.about, &recorded.trace), true)) };
     let address: Address = token.parse()?;
     let (life, token) = recorded.find(address).ok_or_else(|| address.unknown())?;
-    let tree = life.rebuild(token).ok_or_else(|| address.unknown())?;
+    let tree = match token.model.filesystem() {
+        None => life.rebuild(token),
+        Some(filesystem) => recover(life, token, filesystem)?,
+    };
+    let tree = tree.ok_or_else(|| address.unknown())?;
     let mut text = format!("{address}: {}\ndigest {:032x}\n", life.describe(token.cut), tree.digest());
     for (path, content) in tree.paths() {
         let _ = writeln!(text, "{:>10} bytes  {path}", content.len());
@@ -35,6 +42,13 @@ pub fn show(
     let (kept, sentence) = again::boot(&recorded, address, &tree, matrix)?;
     let _ = writeln!(text, "{}: {sentence}", if kept { "kept" } else { "broken" });
     Ok((text, kept))
+}
+
+/// Has the kernel recover the image of a state.
+fn recover(life: &Trace, token: Token, filesystem: Filesystem) -> Result<Option<Tree>, String> {
+    let folder = std::env::temp_dir().join(format!("outlast-state-{}", std::process::id()));
+    let scratch = Scratch::make(folder).map_err(|error| format!("failed to make a folder: {error}"))?;
+    recovered::rebuild(life, token, filesystem, &scratch).map_err(|error| error.to_string())
 }
 
 fn operations(about: &trace::About, recorded: &Trace) -> String {

@@ -9,7 +9,7 @@ use crate::disk::{Disk, DiskError, Drive, Model, Trap, Tree};
 use crate::engine::Signal;
 use crate::explore::{self, Request};
 use crate::fault::{Trouble, lab};
-use crate::matrix::StorageKind;
+use crate::matrix::{Filesystem, StorageKind};
 use crate::plan::Plan;
 
 /// The folder that every engine binds as the data directory.
@@ -87,6 +87,15 @@ impl Scene {
                 filesystem.as_str()
             ),
             remedy: "use a storage with kind = \"disk\" and no `filesystem`".into(),
+        })
+    }
+
+    /// The file system on the disk.
+    pub fn filesystem(&self) -> Result<Filesystem, Trouble> {
+        self.disk()?;
+        self.drive.as_ref().and_then(Drive::filesystem).ok_or_else(|| Trouble::Unsupported {
+            reason: "the disk holds files, and no image of a file system".into(),
+            remedy: "use a storage with kind = \"disk\" and a `filesystem`".into(),
         })
     }
 
