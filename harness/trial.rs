@@ -207,7 +207,8 @@ async fn read_back(scene: &mut Scene, record: &mut TrialRecord) -> Result<(Surve
 
 /// Compares the policy asked for with the one in force; a difference stays in the record.
 fn read_policy(scene: &Scene, record: &mut TrialRecord) {
-    let lines = policy::compare(&scene.running, &scene.config);
+    let mut lines = policy::compare(&scene.running, &scene.config);
+    lines.extend(policy::others(&lines, &scene.config, &scene.plan.build.settings));
     let broken = lines.iter().any(|line| !line.in_force);
     if broken && !record.anomalies.contains(&Anomaly::PolicyNotInForce) {
         record.anomalies.push(Anomaly::PolicyNotInForce);

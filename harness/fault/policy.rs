@@ -51,6 +51,49 @@ pub fn compare(requested: &[Directive], effective: &BTreeMap<String, String>) ->
         .collect()
 }
 
+/// Directives that say where a server lives, or hold a password: they differ from trial to trial, or must not be told.
+const PLACES: &[&str] = &[
+    "bind",
+    "daemonize",
+    "dir",
+    "logfile",
+    "masterauth",
+    "masteruser",
+    "pidfile",
+    "port",
+    "proc-title-template",
+    "replicaof",
+    "requirepass",
+    "save",
+    "slaveof",
+    "supervised",
+    "tls-client-key-file-pass",
+    "tls-key-file-pass",
+    "unixsocket",
+];
+
+/// What else is not as in a server without a config file, so that a record says all that its server ran with.
+pub fn others(
+    told: &[PolicyLine],
+    effective: &BTreeMap<String, String>,
+    defaults: &BTreeMap<String, String>,
+) -> Vec<PolicyLine> {
+    let named = |name: &str| PLACES.contains(&name) || told.iter().any(|line| line.directive == name);
+    let differs =
+        |(name, value): &(&String, &String)| defaults.get(*name).is_some_and(|default| default != *value);
+    effective
+        .iter()
+        .filter(differs)
+        .filter(|(name, _)| !named(name))
+        .map(|(name, value)| PolicyLine {
+            directive: name.clone(),
+            requested: None,
+            effective: Some(value.clone()),
+            in_force: true,
+        })
+        .collect()
+}
+
 /// What the server makes of several lines.
 fn in_force_of(name: &str, values: &[&str]) -> String {
     let one =
@@ -110,6 +153,25 @@ mod tests {
         assert!(in_force("auto-aof-rewrite-min-size"));
         assert!(!in_force("no-such-directive"));
         assert!(in_force("appendfsync"), "what was not asked for cannot be broken");
+    }
+
+    #[test]
+    fn what_differs_from_a_bare_server_is_told_and_where_it_lives_is_not() {
+        let config = |pairs: &[(&str, &str)]| {
+            BTreeMap::from_iter(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        };
+        let bare = [("appendonly", "no"), ("dir", "/a"), ("hz", "10"), ("maxclients", "10000")];
+        let effective = config(&[
+            ("appendonly", "yes"),
+            ("dir", "/b"),
+            ("hz", "50"),
+            ("maxclients", "10000"),
+            ("new", "1"),
+        ]);
+        let told = compare(&[line("appendonly", "yes")], &effective);
+        let others = others(&told, &effective, &config(&bare));
+        let [one] = &others[..] else { panic!("{others:?}") };
+        assert_eq!((one.directive.as_str(), one.effective.as_deref()), ("hz", Some("50")));
     }
 
     #[test]

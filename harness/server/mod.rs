@@ -3,7 +3,7 @@
 //! Each place is one file that says where a binary is; the binary then says itself what it is. A server that cannot be
 //! had is [`Unavailable`], with all that was tried: its trials are unsupported, and the others run.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::matrix::{Package, Server};
@@ -31,8 +31,8 @@ pub struct Build {
     pub libraries: Vec<PathBuf>,
     /// The image, for the Docker engine.
     pub image: Option<String>,
-    /// Directives that `CONFIG GET *` lists.
-    pub settings: BTreeSet<String>,
+    /// Directives that `CONFIG GET *` lists, with the values of a server without a config file.
+    pub settings: BTreeMap<String, String>,
     /// For the records.
     pub origin: Origin,
 }
@@ -45,8 +45,9 @@ impl Build {
     /// comes from a server that hides none.
     pub fn knows(&self, directive: &str) -> bool {
         self.settings.is_empty()
-            || self.settings.contains(directive)
-            || (HIDDEN.contains(&directive) && !HIDDEN.iter().any(|hidden| self.settings.contains(*hidden)))
+            || self.settings.contains_key(directive)
+            || (HIDDEN.contains(&directive)
+                && !HIDDEN.iter().any(|hidden| self.settings.contains_key(*hidden)))
     }
 }
 

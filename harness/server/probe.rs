@@ -1,6 +1,6 @@
 //! Asks a binary what it is and which directives it knows, once: the answer is kept beside the cache.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -23,7 +23,7 @@ struct Answer {
     product: String,
     version: String,
     digest: String,
-    settings: BTreeSet<String>,
+    settings: BTreeMap<String, String>,
 }
 
 /// Makes a build of a binary that is what `server` asks for.
@@ -112,7 +112,7 @@ impl Drop for Running {
     }
 }
 
-fn settings(found: &Found) -> Result<BTreeSet<String>, String> {
+fn settings(found: &Found) -> Result<BTreeMap<String, String>, String> {
     let folder = tempfile::tempdir().map_err(|error| format!("failed to make a folder: {error}"))?;
     let socket = folder.path().join("s");
     let child = launch(found)
@@ -128,8 +128,8 @@ fn settings(found: &Found) -> Result<BTreeSet<String>, String> {
     let mut running = Running(child);
     let limit = Instant::now() + LIMIT;
     loop {
-        if let Ok(names) = directives(&socket) {
-            return Ok(names);
+        if let Ok(settings) = directives(&socket) {
+            return Ok(settings);
         }
         if let Ok(Some(status)) = running.0.try_wait() {
             return Err(format!("{} ended at once ({status})", found.binary.display()));
@@ -141,22 +141,25 @@ fn settings(found: &Found) -> Result<BTreeSet<String>, String> {
     }
 }
 
-/// The names that `CONFIG GET *` lists: every other bulk string of its answer.
-fn directives(socket: &PathBuf) -> std::io::Result<BTreeSet<String>> {
+/// Names and values that `CONFIG GET *` lists: one bulk string of its answer after the other.
+fn directives(socket: &PathBuf) -> std::io::Result<BTreeMap<String, String>> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.write_all(b"*3\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n$1\r\n*\r\n")?;
     let mut reader = BufReader::new(stream);
     let count = header(&mut reader, '*')?;
-    let mut names = BTreeSet::new();
-    for position in 0..count {
+    let mut settings = BTreeMap::new();
+    let mut name = None;
+    for _ in 0..count {
         let mut bytes = vec![0; header(&mut reader, '$')? + 2];
         reader.read_exact(&mut bytes)?;
-        if position % 2 == 0 {
-            names.insert(String::from_utf8_lossy(&bytes[..bytes.len() - 2]).into_owned());
+        let text = String::from_utf8_lossy(&bytes[..bytes.len() - 2]).into_owned();
+        match name.take() {
+            None => name = Some(text),
+            Some(name) => drop(settings.insert(name, text)),
         }
     }
-    Ok(names)
+    Ok(settings)
 }
 
 fn header(reader: &mut impl BufRead, mark: char) -> std::io::Result<usize> {

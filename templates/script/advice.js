@@ -31,14 +31,16 @@ const advise = (list, loss, recovery) => {
   // Of those that cannot be told apart from the quickest, the one that may lose least.
   const first = [...tier].sort((a, b) => a.p99 - b.p99)[0];
   const alike = tier.filter((one) => one === first || !quicker(first, one));
-  const best = [...alike].sort((a, b) => a.bound - b.bound || a.window - b.window || a.p99 - b.p99)[0];
+  const power = (one) => one.power ?? Infinity;
+  const best = [...alike].sort((a, b) => a.bound - b.bound || a.window - b.window || (power(a) === power(b) ? a.p99 - b.p99 : power(a) - power(b)))[0];
   const words = [el("b", {}, best.name), `: lost ${best.lossy ? (best.window === Infinity ? `up to ${percent(best.share)} of what was written` : "at most " + ms(best.window)) : "nothing"} in ${plural(best.runs, "trial")}`];
   words.push(best.lossy ? "" : ` (a loss has a chance of at most ${chanceText(best.runs)} per trial)`);
   words.push(`${best.recovery == null ? "" : `, came back within ${ms(best.recovery)}`}, and acknowledged 99 of 100 writes within ${ms(best.p99)}${rangeText(best)}. `);
   words.push(best.bound === 0 ? "Its promise allows no loss. " : best.bound < Infinity ? `Its promise allows ${ms(best.bound)}. ` : "No time bounds what its promise allows. ");
   if (flawed(best)) words.push(el("b", { class: "no" }, `It shows ${best.broken ? "a breach" : "a listed defect"} in ${plural(best.broken + best.known, "trial")}. `), best.flaw < 0 ? "" : el("a", { href: addressOf({ trial: names[best.flaw] }) }, "See it"), ". ");
+  if (best.power && !best.met.has("power")) words.push(el("b", {}, `When the power went it lost up to ${percent(best.power)}. `));
   const others = alike.filter((one) => one !== best);
-  if (others.length) words.push(`${listed(others.slice(0, 3).map((one) => one.name))}${others.length > 3 ? ` and ${others.length - 3} more` : ""} cannot be told apart from it by latency; it may lose least. `);
+  if (others.length) words.push(`${listed(others.slice(0, 3).map((one) => one.name))}${others.length > 3 ? ` and ${others.length - 3} more` : ""} cannot be told apart from it by latency, and may not lose less. `);
   const passed = list.filter((one) => one !== best && quicker(one, best)).sort((a, b) => a.p99 - b.p99);
   for (const one of passed.slice(0, 3)) words.push(`${one.name} is quicker (${ms(one.p99)}), but ${whyNot(one, loss, recovery)}. `);
   const safer = list.filter((one) => one.tested && one.bound < best.bound && one.p99 != null).sort((a, b) => a.bound - b.bound || a.p99 - b.p99)[0];

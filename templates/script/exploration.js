@@ -1,5 +1,5 @@
 // What cutting the power at every point of one recorded life showed: by model, and the states that are worst.
-const share = (part) => (part == null ? null : part >= 0.9995 ? "100%" : part > 0 && part < 0.001 ? "under 0.1%" : (part * 100).toFixed(1) + "%");
+const share = (part) => (part == null ? null : part === 0 ? "none" : part >= 0.9995 ? "100%" : part > 0 && part < 0.001 ? "under 0.1%" : (part * 100).toFixed(1) + "%");
 const STOPS = { done: "", bound: " (the step asks for no more)", time: " (the time was over)" };
 const stateBar = (parts, of) => {
   const bar = el("div", { class: "states", "aria-hidden": "true" });
@@ -47,7 +47,7 @@ const explorationOf = (disk, trial, i) => {
     el("thead", {}, el("tr", {}, ...["Model of the disk", "States", "Time covered", "Time broken", "Most lost", "Oldest lost"].map((text, n) => el("th", { scope: "col", class: n > 1 ? "n" : "" }, text)))),
     el("tbody", {}, ...disk.models.map(modelRow)))));
   const rec = disk.recovery;
-  if (rec) kids.push(el("p", {}, `During the start: ${count(rec.recoveries)}${rec.asked ? ` of ${count(rec.asked)}` : ""} recoveries were recorded too. Cuts in them leave ${plural(rec.states, "state")}; ${count(rec.booted)} were started, and ${rec.broken ? el("b", {}, count(rec.broken)).textContent : "none"} of them showed less than the recovery before.`));
+  if (rec) kids.push(el("p", {}, `During the start: ${count(rec.recoveries)}${rec.asked ? ` of ${count(rec.asked)}` : ""} recoveries were recorded too. Cuts in them leave ${plural(rec.states, "state")}; ${count(rec.booted)} were started, and ${rec.broken ? count(rec.broken) : "none"} of them showed less than the recovery before.`));
   if (disk.trace) kids.push(el("p", { class: "hint" }, "The recording: ", el("code", {}, disk.trace), ", below the run's folder. ", el("code", {}, "outlast state"), " makes any of its states again as a folder, to start a server on", disk.broken ? el("span", {}, "; every broken one: ", el("code", {}, disk.broken)) : "", "."));
   return [section("Every crash state of one life", ...kids), statesTable("The worst states", disk, disk.found, trial, i), statesTable("The worst states during a start", disk, rec?.found, trial, i)];
 };

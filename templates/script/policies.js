@@ -27,7 +27,7 @@ const readPolicies = () => {
   for (const i of chosen) {
     const key = data.persistence.at[i];
     let one = all.get(key);
-    if (!one) all.set(key, (one = { name: word("persistence", i), runs: 0, met: new Set(), lossy: 0, share: 0, lost: 0, window: 0, bound: 0, recovery: null, away: 0, refused: 0, broken: 0, known: 0, flaw: -1, worst: -1, rates: [], p99s: [], pace: null }));
+    if (!one) all.set(key, (one = { name: word("persistence", i), runs: 0, met: new Set(), lossy: 0, share: 0, lost: 0, window: 0, bound: 0, recovery: null, away: 0, refused: 0, broken: 0, known: 0, flaw: -1, worst: -1, power: null, rates: [], p99s: [], pace: null }));
     // What it costs does not depend on the fault that comes after.
     if (measured(i) && storageAt(i) === storage) {
       if (data.rate[i] != null) one.rates.push(data.rate[i]);
@@ -35,6 +35,7 @@ const readPolicies = () => {
       one.pace = data.pace[i] ?? one.pace;
     }
     const misfortune = word("class", i);
+    if (misfortune === "power") one.power = Math.max(one.power ?? 0, data.share[i]);
     if (!ticked.includes(misfortune)) continue;
     one.met.add(misfortune);
     one.runs++;

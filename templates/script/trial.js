@@ -26,7 +26,7 @@ const lifeOf = (epoch, number, verdict) => {
       ["Pressure", `${count(pressure.acked_before_fault)} acknowledged before the fault, ${count(pressure.acked_after_fault)} after it, ${count(pressure.in_flight)} in flight${pressure.quiet_ms == null ? "" : `, last answer ${ms(pressure.quiet_ms)} before`}${pressure.phase ? `, met during ${pressure.phase}` : ""}${pressure.rewrites == null ? "" : `, after ${pressure.rewrites} rewrites and ${pressure.saves} snapshots`}`],
       ["Speed", `${count(pressure.rate)} writes per second${pressure.pace ? ` (held to ${count(pressure.pace)})` : ""}${pressure.latency_p99_ms == null ? "" : `; half within ${ms(pressure.latency_p50_ms)}, 99% within ${ms(pressure.latency_p99_ms)}, all within ${ms(pressure.latency_max_ms)}`}`],
       ["End", epoch.exit],
-      ["Recovery", epoch.recovery_ms == null ? "✕ did not come back" : `ready after ${ms(epoch.recovery_ms)}`],
+      ["Recovery", epoch.recovery_ms == null ? (epoch.anomalies.some((one) => one === "refused-to-start" || one === "stuck-loading") ? (epoch.verdict === "kept" ? "refused to start, as it may" : "✕ did not come back") : null) : `ready after ${ms(epoch.recovery_ms)}`],
       ["Promise", epoch.promise ? `${epoch.promise.id}: may lose ${epoch.promise.allowed}` : null],
     ]));
 };
@@ -49,7 +49,7 @@ const eventsOf = (trial) => {
 };
 const evidence = (trial) => {
   const left = [], right = [];
-  if (trial.policy.length) left.push(section("Policy: asked for and in force", table("Policy", ["Directive", "Asked for", "In force"], trial.policy.map((line) => [el("code", {}, line.directive), line.requested ?? "–", line.in_force ? line.effective || '""' : el("span", { class: "no" }, "✕ " + (line.effective ?? "unknown"))]))));
+  if (trial.policy.length) left.push(section("Policy: asked for and in force; the rest is as in a server without a config file", table("Policy", ["Directive", "Asked for", "In force"], trial.policy.map((line) => [el("code", {}, line.directive), line.requested ?? "–", line.in_force ? line.effective || '""' : el("span", { class: "no" }, "✕ " + (line.effective ?? "unknown"))]))));
   if (trial.examples.length) left.push(section("Examples of keys", table("Examples", ["Class", "Key", "Acknowledged", "Should hold", "Holds"], trial.examples.map((one) => [one.anomaly, el("code", {}, one.key), one.acked_ms == null ? "never" : "at " + ms(one.acked_ms), one.expected, one.observed]))));
   if (trial.files.length) left.push(section("Files: as the dead server left them, and after the start", table("Files", ["Life", "File", "Dead", "Recovered", ""], trial.files.map((file) => [file.epoch + 1, el("code", {}, file.path), bytes(file.bytes_dead), bytes(file.bytes_recovered), grown(file)]))));
   if (trial.events.length) right.push(section("What happened", table("Events", ["At", "What", ""], eventsOf(trial).map((event) => [ms(event.at_ms), el("b", {}, event.kind), event.text + (lasts(event) ? ` (for ${ms(lengthOf(event))})` : "")]))));
@@ -71,9 +71,8 @@ const fillTrial = (i, trial) => {
     kids.push(facts([["Writes", `${count(data.acknowledged[i])} acknowledged, ${count(data.lost[i])} lost (${word("shape", i)}), ${count(data.in_doubt[i])} in doubt`], ["Recovery", ms(data.recovery_ms[i])], ["Took", ms(data.duration_ms[i])], ["Promise", word("promise", i)], ["Speed", data.rate[i] == null ? null : `${count(data.rate[i])} writes per second, 99% within ${ms(data.p99_ms[i])}`]]));
     kids.push(el("p", { class: "quiet" }, "The page keeps the summary of this trial: it holds the details of those that tell most. ", el("a", { href: "report.json" }, "report.json"), " has the whole record."));
   } else {
+    if (trial.exploration) kids.push(...explorationOf(trial.exploration, trial, i));
     kids.push(section("Timeline", timeline(trial)), ...trial.epochs.map((epoch, n) => lifeOf(epoch, n, word("verdict", i))), evidence(trial));
-    const disk = trial.exploration;
-    if (disk) kids.push(...explorationOf(disk, trial, i));
     const failed = trial.exhaustion;
     if (failed) kids.push(section("Failed calls", el("p", {}, `One call of the disk after the other failed, ${count(failed.lives)} lives in all; each ended with ${failed.ending} on a healed disk.`), table("Failed calls", ["Call", "Error", "Failed", "Broken", "Most lost", "What the server did"], failed.calls.map((one) => [el("code", {}, one.call), one.error, count(one.tried) + (one.exhausted ? ", all" : ", and there are more"), count(one.broken), count(one.worst_lost), Object.entries(one.reactions).map(([what, lives]) => `${what}: ${count(lives)}`).join(", ")]))));
     if (trial.earlier.length) kids.push(section("Earlier attempts", el("ul", {}, ...trial.earlier.map((one) => el("li", {}, chip(one.verdict), " ", one.message, el("span", { class: "quiet" }, ` (${ms(one.duration_ms)})`))))));

@@ -119,7 +119,7 @@ fn loss(kind: &str, trials: &[&TrialRecord], worst: &TrialRecord) -> String {
         Some(window) => format!(", the oldest {} before the fault", text::millis(window)),
         None => String::new(),
     };
-    format!("up to {} of the writes{since}", share(worst))
+    format!("up to {} of a life's writes{since}", share(worst))
 }
 
 /// The worst of some trials.

@@ -170,6 +170,9 @@ fn chart(title: &'static str, values: &[Option<f64>]) -> Option<Chart> {
             Some((format!("{:.1}", 4.0 + at as f64 * step), format!("{:.1}", 36.0 - height * 32.0)))
         })
         .collect();
+    if points.len() < 2 {
+        return None;
+    }
     let mut last = values.iter().rev().flatten();
     let now = percent(*last.next()?);
     let before = last.next().map_or_else(String::new, |before| format!(", {} before", percent(*before)));
