@@ -22,7 +22,11 @@ static VARIED: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
         let storage = ["bind", "disk"][n % 2];
         trial.fault = format!("{}-{}", trial.fault, ["a", "b", "c"][n / 7 % 3]);
         if trial.fault > "fault-20".to_owned() {
-            trial.promise = trial.promise.map(|promise| Promise { id: "damaged".into(), ..promise });
+            trial.promise = trial.promise.map(|promise| Promise {
+                id: "damaged".into(),
+                class: "files".into(),
+                ..promise
+            });
         }
         if let Some(known) = &mut trial.known {
             known.cause = format!("cause {}", n % 70);

@@ -11,8 +11,9 @@ const readMap = () => {
   const chosen = Object.entries(mapPick).filter(([, select]) => select.value).map(([dim, select]) => [data[dim].at, data[dim].words.indexOf(select.value)]);
   const accept = (i) => chosen.every(([at, wanted]) => at[i] === wanted);
   const byFault = gather("fault", accept), byKind = gather("class", accept);
+  // A fault is of one kind, but for trials whose policy was not in force: they are of theirs, and are listed with their fault.
   const kindOfFault = new Map();
-  for (let i = 0; i < total; i++) kindOfFault.set(word("fault", i), word("class", i));
+  for (let i = 0; i < total; i++) if (word("class", i) !== "policy" || !kindOfFault.has(word("fault", i))) kindOfFault.set(word("fault", i), word("class", i));
   const columns = [...new Set([...byFault.values()].flatMap((cells) => [...cells.keys()]))].sort();
   const lines = [];
   const add = (line) => lines.push({ y: 0, cells: null, ...line });
@@ -29,8 +30,9 @@ const readMap = () => {
     for (const kind of kinds) lines.push(addRow({ name: kindName(kind), kind, sum: true }, byKind.get(kind)));
   }
   for (const kind of kinds) {
-    const rows = [...byFault].filter(([fault]) => kindOfFault.get(fault) === kind).map(([fault, cells]) => addRow({ name: fault, fault }, cells));
+    const rows = [...byFault].filter(([fault]) => (mapPick.class.value || kindOfFault.get(fault)) === kind).map(([fault, cells]) => addRow({ name: fault, fault }, cells));
     rows.sort((a, b) => ($("map-order").value === "worst" ? b.weight - a.weight : 0) || (a.name < b.name ? -1 : 1));
+    if (!rows.length) continue;
     const calm = rows.filter((row) => row.high === CALM).length;
     add({ head: kindName(kind), says: `${plural(rows.length, "fault")}${calm ? `, ${count(calm)} without a loss` : ""}`, kind, high: GROUP });
     lines.push(...rows);

@@ -1,7 +1,7 @@
 // What each policy costs and what it saves, over the trials that count.
 const BUDGETS = [["nothing", 0], ["the last 10 ms", 10], ["the last 100 ms", 100], ["the last second", 1000], ["the last 2.1 s", 2100], ["the last 10 s", 10_000], ["the last minute", 60_000], ["everything", Infinity]];
 const ABSENCES = [["any time", Infinity], ["100 ms", 100], ["500 ms", 500], ["1 s", 1000], ["5 s", 5000], ["30 s", 30_000]];
-const costPick = { workload: $("cost-workload"), server: $("cost-server") };
+const costPick = { workload: $("cost-workload"), server: $("cost-server"), storage: $("cost-storage") };
 const middle = (list) => (list.length ? list[Math.floor(list.length / 2)] : null);
 // The median lies between these two (95% sure), whatever the values are spread like; few values say nothing.
 const rangeOf = (list) => {
@@ -117,7 +117,10 @@ const startPolicies = () => {
   options(costPick.workload, [...seen.keys()].sort());
   costPick.workload.append(el("option", { value: "" }, "all, unlike as they are"));
   costPick.workload.value = ranked[0] ?? "";
-  options(costPick.server, sorted("server"), "all");
+  for (const dim of ["server", "storage"]) {
+    options(costPick[dim], sorted(dim), "all");
+    costPick[dim].parentElement.hidden = data[dim].words.length < 2;
+  }
   // A budget of the matrix is where to begin; without one, a second.
   const [lossBudget, absenceBudget] = data.budget;
   const begin = (list, budget, otherwise, name) => {
