@@ -380,6 +380,7 @@ fn a_listed_defect_explains_a_breach_of_its_kind_and_nothing_else() {
         beside: Vec::new(),
         link: Some("https://example.com".into()),
         cause: Some("why".into()),
+        remedy: None,
     };
     let applied = |entries: &[Known], verdict| {
         let mut record = record(verdict);

@@ -45,7 +45,7 @@ impl File {
         // An end within a page that moves on makes the rest of that page zero.
         let before = self.seen.last().map_or(0, |(_, bytes)| bytes.len());
         let tail = before / PAGE;
-        let moves_on = bytes.len() > before && before % PAGE > 0;
+        let moves_on = bytes.len() > before && !before.is_multiple_of(PAGE);
         let tail = (moves_on && !pages.contains(&tail) && self.failed.contains(&tail)).then_some(tail);
         for page in pages.chain(tail) {
             let page_end = (page + 1) * PAGE;
@@ -371,7 +371,7 @@ impl Reference {
                 let (is, was) = (part(&bytes), part(&file.disk));
                 // A page that is durable may only have zeros behind it.
                 let grown = is.iter().skip(was.len()).all(|byte| *byte == 0);
-                if !is_open && !dirty.contains(&page) && !(is.starts_with(&was) && grown) {
+                if !(is_open || dirty.contains(&page) || is.starts_with(&was) && grown) {
                     return Err(format!("page {page} of {ino} was durable and has changed"));
                 }
                 // Each sector holds what it held at some moment, or nothing.
