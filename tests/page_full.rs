@@ -21,7 +21,7 @@ static VARIED: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
         let JournalLine::Finished(mut trial) = line else { return line };
         let storage = ["bind", "disk"][n % 2];
         trial.fault = format!("{}-{}", trial.fault, ["a", "b", "c"][n / 7 % 3]);
-        if trial.fault > "fault-20".to_owned() {
+        if trial.fault.as_str() > "fault-20" {
             trial.promise = trial.promise.map(|promise| Promise {
                 id: "damaged".into(),
                 class: "files".into(),

@@ -47,7 +47,7 @@ const paintCell = (g, cell, x, y, width) => {
   const age = ageOfCell(cell);
   if (age) g.fillText(fitted(g, age, room), x + 7, y + 27);
   const odds = oddsOfCell(cell);
-  if (g.measureText(odds).width > room) g.font = `10px ${colors.sans}`;
+  for (let size = 10; size >= 9 && g.measureText(odds).width > room; size--) g.font = `${size}px ${colors.sans}`;
   g.fillText(fitted(g, odds, room), x + 7, y + (age ? 38.5 : 27));
   // The acknowledged writes from the first to the last, and how much of each part of them is gone.
   const gone = cell.runs ? word("lost_at", cell.worst) : "";
