@@ -124,9 +124,10 @@ impl Syncs {
     /// Moments at which what they say begins to change in another way.
     pub fn turns_us(&self) -> impl Iterator<Item = u64> + '_ {
         self.all.iter().flat_map(|sync| {
-            let done = sync.done_us.unwrap_or(u64::MAX / 2);
-            let told = done + PERIOD_US + 2 * sync.length(done);
-            [sync.asked_us.saturating_sub(SLACK_US), sync.asked_us, done, done + SLACK_US, told]
+            let after =
+                |done_us: u64| [done_us, done_us + SLACK_US, done_us + PERIOD_US + 2 * sync.length(done_us)];
+            let begun = [sync.asked_us.saturating_sub(SLACK_US), sync.asked_us];
+            begun.into_iter().chain(sync.done_us.map(after).into_iter().flatten())
         })
     }
 

@@ -203,6 +203,8 @@ impl Past {
             absent: Vec::new(),
         };
         const NONE: &[Cell] = &[];
+        // Keys that may have been deleted are tied to others by ops on several.
+        let mut tied = false;
         for (number, lane) in self.lanes.iter().enumerate() {
             let cells = seen.lanes.get(number).map_or(NONE, Vec::as_slice);
             let mut parts: HashMap<u32, u16> = HashMap::new();
@@ -213,9 +215,13 @@ impl Past {
                     return Found::Odd;
                 }
                 if cell == Cell::Absent && about.deletes {
-                    if ops.iter().any(|op| op.parts > 1) {
-                        return Found::Odd;
+                    // With the longest explanation, which is the true one where nothing is lost.
+                    let sent = ops.partition_point(|op| op.sent_us <= to_us);
+                    let Some(kept) = longest_absent(about, ops, sent) else { return Found::Odd };
+                    for op in ops[kept..sent].iter().filter(|op| op.parts > 1) {
+                        note_part(&mut parts, op);
                     }
+                    tied |= ops.iter().any(|op| op.parts > 1);
                     short.absent.push((number, key));
                     continue;
                 }
@@ -229,7 +235,7 @@ impl Past {
                 }
                 for op in ops[kept..].iter().take_while(|op| op.sent_us <= to_us) {
                     if op.parts > 1 {
-                        parts.insert(op.seq, parts.get(&op.seq).map_or(op.parts, |left| *left) - 1);
+                        note_part(&mut parts, op);
                     }
                     if op.acked_us <= to_us && !op.vacuous {
                         let (acked_us, seq, own) = (op.acked_us, op.seq, op.own);
@@ -250,7 +256,7 @@ impl Past {
         if short.gone.is_empty() && short.absent.iter().all(is_whole) {
             return Found::Whole;
         }
-        if self.waits {
+        if self.waits || tied {
             return Found::Odd;
         }
         short.gone.sort_unstable_by_key(|gone| gone.acked_us);
@@ -274,6 +280,11 @@ impl Past {
     fn promised_to(&self, lane: usize, at_us: u64) -> Option<u32> {
         self.lanes[lane].promises.iter().filter(|(acked, _)| *acked <= at_us).map(|(_, seq)| *seq).max()
     }
+}
+
+fn note_part(left: &mut HashMap<u32, u16>, op: &Part) {
+    let left = left.entry(op.seq).or_insert(op.parts);
+    *left = left.saturating_sub(1);
 }
 
 /// How many of a key's ops explain what it holds, where only one number does.

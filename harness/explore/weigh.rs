@@ -16,7 +16,7 @@ use crate::oracle::{self, Clock, History, Loss, Survey};
 use crate::record::{Anomaly, Shape};
 
 /// Looks of the oracle at one state under one model, where it has to look itself: more moments are not told apart.
-const LOOKS: usize = 16;
+const LOOKS: usize = 4;
 
 /// How the server ended before the power went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
