@@ -68,6 +68,8 @@ fn trial(number: usize) -> TrialRecord {
     let broken = number.is_multiple_of(100);
     let lost = if number.is_multiple_of(10) { 250 } else { 0 };
     let promise = Promise {
+        class: "death".into(),
+        bound_ms: Some(2_100.0),
         id: "everysec".into(),
         sentence: "with appendfsync everysec at most the last two seconds are lost".into(),
         source: "docs; source; run".into(),

@@ -412,7 +412,7 @@ const STATUS: &[(&str, &str, Case)] = &[
     ("mode bits of a new file and folder, and chmod", "640 750 600", |at| {
         use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
         let mode = |path: &Path| fs::metadata(path).map(|meta| meta.mode() & 0o7777);
-        OpenOptions::new().write(true).create(true).mode(0o640).open(at.join("a"))?;
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(at.join("a"))?;
         fs::DirBuilder::new().mode(0o750).create(at.join("d"))?;
         let made = (mode(&at.join("a"))?, mode(&at.join("d"))?);
         fs::set_permissions(at.join("a"), fs::Permissions::from_mode(0o600))?;

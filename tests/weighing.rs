@@ -322,7 +322,7 @@ fn how_long_a_thousand_states_take() {
     const WRITES: u64 = 10_000;
     const STATES: usize = 1_000;
     let models = [Model::ProcessKill, Model::FsyncOnly, Model::StrictPosix];
-    let churn = |seq: u32| (seq * 7919 % 500, seq % 5 == 0);
+    let churn = |seq: u32| (seq * 7919 % 500, seq.is_multiple_of(5));
     for (name, lossy, deletes) in [
         ("honest", 0, false),
         ("lossy", 200, false),
