@@ -51,9 +51,9 @@ const bySort = () => {
   const down = state.sort.startsWith("-") ? -1 : 1;
   const column = columnOf(state.sort.replace(/^-/, "")) ?? columnOf("lost");
   if (column.order) {
-    const keys = new Map(shown.map((i) => [i, column.order(i)]));
+    const keys = names.map((_, i) => column.order(i));
     return (a, b) => {
-      const x = keys.get(a), y = keys.get(b);
+      const x = keys[a], y = keys[b];
       return (x < y ? -1 : x > y ? 1 : 0) * down || a - b;
     };
   }
@@ -61,6 +61,12 @@ const bySort = () => {
   const dim = column.key, place = new Map([...data[dim].words].sort().map((text, n) => [text, n]));
   const ranks = data[dim].words.map((text) => place.get(text));
   return (a, b) => (ranks[data[dim].at[a]] - ranks[data[dim].at[b]]) * down || a - b;
+};
+// All trials are put in order once for each wish; a filter leaves some of them out.
+let sorting = { by: null, order: null };
+const inOrder = () => {
+  if (sorting.by !== state.sort) sorting = { by: state.sort, order: Uint32Array.from(names.keys()).sort(bySort()) };
+  return sorting.order;
 };
 // What trials are grouped by: one with several anomalies is in the group of each.
 const GROUPS = {
@@ -133,8 +139,7 @@ const drawHead = () => {
   grid.setAttribute("aria-colcount", columns.length);
 };
 const refresh = () => {
-  shown = filtered();
-  shown.sort(bySort());
+  shown = filtered(inOrder());
   layOut();
   cursor = Math.max(0, state.trial ? gridLines.indexOf(numberOf(state.trial)) : 0);
   $("count").textContent = shown.length === total ? plural(total, "trial") : `${count(shown.length)} of ${plural(total, "trial")}`;
