@@ -154,7 +154,7 @@ fn a_breach_of_an_early_moment_is_found_although_a_later_one_is_allowed() {
     let (from, to) = weighed.broken[0];
     assert!(from.abs_diff(2_100_000) < 10 && to.abs_diff(3_900_000) < 10, "{:?}", weighed.broken);
     // The control: what is there is no loss at any moment.
-    let whole = setting.weigh(&state, &showing(&known, 1));
+    let whole = setting.weigh(&left(Model::FsyncOnly, 1..2), &showing(&known, 1));
     assert!(whole.kept && whole.broken.is_empty(), "{whole:?}");
 }
 

@@ -7,7 +7,8 @@
 //! lie as one tail. Whatever else a state shows is the oracle's to judge ([`Found::Odd`]); tests hold the two against
 //! each other.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::oracle::{Answer, Cell, Effect, History, Survey, Touch};
 
@@ -108,6 +109,8 @@ pub struct Short<'a> {
     first_gone: Vec<Option<(u64, u32)>>,
     /// Keys that are gone, and may have been deleted: which of the deletes it was depends on the moment.
     absent: Vec<(usize, usize)>,
+    /// What was found of moments: each is asked for under several models.
+    known: RefCell<BTreeMap<u64, Option<Missing>>>,
 }
 
 impl Past {
@@ -201,6 +204,7 @@ impl Past {
             survivors: vec![None; self.lanes.len()],
             first_gone: vec![None; self.lanes.len()],
             absent: Vec::new(),
+            known: RefCell::default(),
         };
         const NONE: &[Cell] = &[];
         // Keys that may have been deleted are tied to others by ops on several.
@@ -327,6 +331,10 @@ impl Short<'_> {
 
     /// What is lost at a moment; `None` when it is no plain loss.
     pub fn at(&self, at_us: u64) -> Option<Missing> {
+        *self.known.borrow_mut().entry(at_us).or_insert_with(|| self.look(at_us))
+    }
+
+    fn look(&self, at_us: u64) -> Option<Missing> {
         let gone = &self.gone[..self.gone.partition_point(|gone| gone.acked_us <= at_us)];
         let mut earliest_us = gone.first().map(|gone| gone.acked_us);
         let mut first: Vec<u32> = self
