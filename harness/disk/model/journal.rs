@@ -91,18 +91,23 @@ impl Choices {
             return Self::Every { names, parts };
         }
         let mut choices = Vec::new();
-        let unsynced = replay.unsynced_files(Names::Journal).next().is_some();
+        let files: Vec<_> = replay.unsynced_files(Names::Journal).collect();
+        let unsynced = !files.is_empty();
+        // Of one file and no names there is nothing else to be there or not.
+        let alone = names == 0 && files.len() == 1;
         for names in some_of(names, POINTS) {
             choices.push(Choice { names, only: None, others: Part::None });
             if unsynced {
                 choices.push(Choice { names, only: None, others: Part::All });
             }
         }
-        for (ino, file) in replay.unsynced_files(Names::Journal) {
+        for (ino, file) in files {
             for part in parts_of(file, FRONTS, HOLES) {
                 let only = Some((ino, part));
                 choices.push(Choice { names, only, others: Part::All });
-                choices.push(Choice { names: 0, only, others: Part::None });
+                if !alone {
+                    choices.push(Choice { names: 0, only, others: Part::None });
+                }
             }
         }
         Self::Some(choices)
