@@ -48,6 +48,37 @@ const RDB: &str = "appendonly=no save=900_1";
 const NONE: &str = "appendonly=no save=";
 
 #[test]
+fn a_bound_does_not_rest_on_the_luck_of_the_moment() {
+    let applied = |facts: &Circumstances, own: &[Override]| {
+        let record = promise(facts, own, &TRIAL).to_record();
+        (record.window_ms, record.bound_ms, record.class)
+    };
+    let lucky = Circumstances { settled_us: Some(FAULT_US - 700), ..died(EVERYSEC, Death::Kill, false) };
+    assert_eq!(applied(&lucky, &[]), (Some(0.7), Some(2_100.0), "death".into()));
+    assert_eq!(applied(&died(ALWAYS, Death::Kill, false), &[]), (Some(0.0), Some(0.0), "death".into()));
+    assert_eq!(applied(&died(RDB, Death::Kill, false), &[]), (None, None, "death".into()));
+    let own = Override {
+        when: When::default(),
+        lost_window: Some(Duration::from_millis(5)),
+        ..Override::default()
+    };
+    assert_eq!(
+        applied(&lucky, &[own]),
+        (Some(5.0), Some(5.0), "death".into()),
+        "one's own promise is a bound"
+    );
+    let torn = Circumstances {
+        damage: Some(Damage::AofTail { commands: 3 }),
+        ..died(ALWAYS, Death::Shutdown, true)
+    };
+    assert_eq!(
+        applied(&torn, &[]).2,
+        "files",
+        "what was done to the files counts, not how the process ended"
+    );
+}
+
+#[test]
 fn every_row_is_met_under_its_circumstances() {
     use Allow::{All, Batch, Count, Nothing, SinceSave, Window};
     use Death::{DiskError, Kill, PowerCut, Shutdown, ShutdownNosave, ShutdownSave, Stop, Term};
