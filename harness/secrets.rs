@@ -161,6 +161,7 @@ mod tests {
                 "persistence",
                 "storage",
                 "workload",
+                "class",
                 "fault",
                 "engine",
                 "started_at",
