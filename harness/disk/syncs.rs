@@ -60,6 +60,17 @@ pub struct Sync {
     pub done_us: Option<u64>,
 }
 
+impl Synced {
+    /// Of what, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Aof => "of the AOF",
+            Self::Manifest => "of the manifest or its folder",
+            Self::Device => "of the device",
+        }
+    }
+}
+
 impl Sync {
     fn end(&self, at_us: u64) -> u64 {
         self.done_us.unwrap_or(u64::MAX).min(at_us)
@@ -119,6 +130,20 @@ impl Syncs {
         if let Some(sync) = self.all.get_mut(number) {
             sync.done_us = Some(done_us);
         }
+    }
+
+    /// The longest of them, at most so many, in the order in which they were asked for: from when to when, in
+    /// microseconds since the trial began. One that has not ended lasts until `at_us`.
+    pub fn longest(&self, most: usize, at_us: u64) -> Vec<(Synced, u64, u64)> {
+        let mut all: Vec<_> = self
+            .all
+            .iter()
+            .map(|sync| (sync.what, sync.asked_us, sync.end(at_us).max(sync.asked_us)))
+            .collect();
+        all.sort_by_key(|(_, from, to)| std::cmp::Reverse(to - from));
+        all.truncate(most);
+        all.sort_by_key(|(_, from, _)| *from);
+        all
     }
 
     /// Moments at which what they say begins to change in another way.
@@ -200,6 +225,14 @@ mod tests {
         assert_eq!(of("temp-rewriteaof-bg-12.aof", false), None, "the child's");
         assert_eq!(Synced::of(".", ROOT, true, false), None);
         assert_eq!(Synced::of("image", 7, false, true), Some(Synced::Device));
+    }
+
+    #[test]
+    fn the_longest_are_told_in_their_order() {
+        let all =
+            syncs(&[(Synced::Aof, 1, Some(9)), (Synced::Aof, 10, Some(11)), (Synced::Manifest, 12, None)]);
+        assert_eq!(all.longest(2, 30), [(Synced::Aof, 1, 9), (Synced::Manifest, 12, 30)]);
+        assert_eq!(all.longest(9, 30).len(), 3);
     }
 
     #[test]

@@ -11,7 +11,10 @@ use crate::explore::{self, Request};
 use crate::fault::{Trouble, lab};
 use crate::matrix::{Filesystem, StorageKind};
 use crate::plan::Plan;
+use crate::record::Event;
 
+/// Fsyncs that a record tells: the longest of one life.
+const SYNCS_TOLD: usize = 60;
 /// The folder that every engine binds as the data directory.
 const DATA: &str = "data";
 
@@ -196,6 +199,7 @@ impl Scene {
         if self.is_up() {
             self.kill_without_power(at_us).await?;
         }
+        self.note_syncs();
         let trace = explore::recorded(self, at_us)?;
         self.exploration = Some((request, trace));
         Ok(())
@@ -222,7 +226,22 @@ impl Scene {
         }
     }
 
+    /// Puts down when the server waited longest for the disk.
+    fn note_syncs(&mut self) {
+        let Some(drive) = &self.drive else { return };
+        let until_us = drive.disk().was_cut().map_or_else(|| self.now_us(), |cut| cut.at_us);
+        let spans = drive.disk().syncs().longest(SYNCS_TOLD, until_us);
+        let ms = |us: u64| us as f64 / 1000.0;
+        self.events.extend(spans.into_iter().map(|(what, from, to)| Event {
+            at_ms: ms(from),
+            until_ms: Some(ms(to)),
+            kind: "fsync".into(),
+            text: what.words().into(),
+        }));
+    }
+
     fn lose(&mut self, model: Model, variant: u32) -> Result<(), Trouble> {
+        self.note_syncs();
         let Some(drive) = &mut self.drive else { return Ok(()) };
         // A server that was dead before the cut began no sync since.
         let died_us = self.draft.deaths.first().map_or(0, |death| death.fault_us);
