@@ -133,9 +133,9 @@ impl FileState {
             // What was written after it in the same page is on the disk instead.
             let pages = change.pages();
             let cut = if let Change::Truncate(len) = change { len.div_ceil(UNIT) } else { u64::MAX };
-            self.failed.retain(|(_, failed)| {
+            self.failed.retain(|(failed_index, failed)| {
                 let page = failed.pages().start;
-                !pages.contains(&page) && page < cut
+                *failed_index > index || (!pages.contains(&page) && page < cut)
             });
         }
         journaled
@@ -219,6 +219,17 @@ mod tests {
         file.change(Change::Truncate(0));
         file.sync();
         assert!(!file.state.is_unsynced());
+    }
+
+    #[test]
+    fn a_truncation_that_is_made_durable_does_not_touch_what_was_written_after_it() {
+        let mut file = File::default();
+        file.change(Change::Truncate(0));
+        file.write(0, b"a");
+        file.state.fail(file.index);
+        assert_eq!(file.sync(), b"", "the write is lost, the truncation is not");
+        file.write(1, b"b");
+        assert_eq!(file.sync(), b"ab");
     }
 
     #[test]

@@ -31,8 +31,8 @@ struct File {
     dirty: Vec<Touch>,
     /// Lengths that were set, likewise.
     cuts: Vec<(usize, usize)>,
-    /// Pages with bytes that could not be written.
-    failed: BTreeSet<usize>,
+    /// Pages with bytes that could not be written, and by which operation they came last.
+    failed: BTreeMap<usize, usize>,
 }
 
 impl File {
@@ -46,11 +46,11 @@ impl File {
         let before = self.seen.last().map_or(0, |(_, bytes)| bytes.len());
         let tail = before / PAGE;
         let moves_on = bytes.len() > before && !before.is_multiple_of(PAGE);
-        let tail = (moves_on && !pages.contains(&tail) && self.failed.contains(&tail)).then_some(tail);
+        let tail = (moves_on && !pages.contains(&tail) && self.failed.contains_key(&tail)).then_some(tail);
         for page in pages.chain(tail) {
             let page_end = (page + 1) * PAGE;
             // All of a page that could not be written is dirty again.
-            let end = if self.failed.contains(&page) {
+            let end = if self.failed.contains_key(&page) {
                 Some(bytes.len().min(page_end))
             } else {
                 end.map(|end| end.min(page_end))
@@ -77,7 +77,7 @@ impl File {
                 truncated = Some(index);
                 self.disk.resize(*len, 0);
                 self.blocks.retain(|page| *page < len.div_ceil(PAGE));
-                self.failed.retain(|page| *page < len.div_ceil(PAGE));
+                self.failed.retain(|page, newest| *newest > index || *page < len.div_ceil(PAGE));
             }
             for touch in due.iter().filter(|touch| touch.index == index) {
                 if let Some(end) = touch.end {
@@ -104,7 +104,7 @@ impl File {
         self.dirty.retain(|touch| {
             let stays = touch.index >= covers || late.contains(&touch.page);
             if !stays && touch.end.is_some() {
-                failed.insert(touch.page);
+                failed.insert(touch.page, touch.index);
             }
             stays
         });
@@ -362,7 +362,7 @@ impl Reference {
             let Some(file) = self.files.get(ino) else { continue };
             let bytes = content.to_vec();
             let dirty: BTreeSet<_> =
-                file.dirty.iter().map(|touch| touch.page).chain(file.failed.iter().copied()).collect();
+                file.dirty.iter().map(|touch| touch.page).chain(file.failed.keys().copied()).collect();
             // A length that is open may take any page away.
             let is_open = !file.cuts.is_empty();
             for page in 0..bytes.len().max(file.disk.len()).div_ceil(PAGE) {
