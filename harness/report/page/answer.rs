@@ -119,7 +119,8 @@ fn loss(kind: &str, trials: &[&TrialRecord], worst: &TrialRecord) -> String {
         Some(window) => format!(", the oldest {} before the fault", text::millis(window)),
         None => String::new(),
     };
-    format!("up to {} of a life's writes{since}", share(worst))
+    let most = if worst_share(worst) < 0.01 { "" } else { "up to " };
+    format!("{most}{} of a life's writes{since}", share(worst))
 }
 
 /// The worst of some trials.
