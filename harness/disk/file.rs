@@ -130,9 +130,12 @@ impl FileState {
             change.apply(&mut self.synced);
             let is_write = matches!(change, Change::Write(..));
             journaled.blocks |= is_write && self.synced.len() != before;
-            // What was written after it in the same page is on the disk instead.
-            let pages = change.pages();
-            let cut = if let Change::Truncate(len) = change { len.div_ceil(UNIT) } else { u64::MAX };
+            // What was written after it in the same page is on the disk instead. A truncation alone writes no page: where it
+            // made one dirty again, a write of that page follows it.
+            let (pages, cut) = match change {
+                Change::Truncate(len) => (0..0, len.div_ceil(UNIT)),
+                Change::Write(..) => (change.pages(), u64::MAX),
+            };
             self.failed.retain(|(failed_index, failed)| {
                 let page = failed.pages().start;
                 *failed_index > index || (!pages.contains(&page) && page < cut)
