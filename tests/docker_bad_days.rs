@@ -92,7 +92,8 @@ fn an_engine_that_goes_away_errs_on_its_trials_and_keeps_what_is_done() {
     let kept = clean(&checkout, &daemon.host());
     assert!(kept.out.contains("kept ") && kept.out.contains("does not answer"), "{kept:?}");
     daemon.again();
-    assert!(daemon.holds().volumes > 0);
+    // Whether a volume is among it depends on the moment; the images are.
+    assert_ne!(daemon.holds(), Holds { containers: 0, volumes: 0, images: 0 });
     let cleaned = clean(&checkout, &daemon.host());
     assert!(cleaned.out.contains("1 dead runs and 1 local images"), "{cleaned:?}");
     assert_eq!(daemon.holds(), Holds { containers: 0, volumes: 0, images: 0 });
