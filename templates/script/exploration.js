@@ -12,13 +12,12 @@ const stateBar = (parts, of) => {
   return bar;
 };
 const modelRow = (model) => {
-  const broken = model.broken, refused = Math.min(model.refused, model.states - broken), kept = model.states - broken - refused;
   const of = Math.max(model.distinct ?? 0, model.states), left = of - model.states;
-  const parts = [["kept", kept], ["broken", broken], ["refused", refused], ["left", left]];
-  const words = { kept: "kept", broken: model.accuses ? "broken" : "warn", refused: "refused as they may", left: "not started" };
+  const parts = [["kept", model.states - model.broken], ["broken", model.broken], ["left", left]];
+  const words = { kept: "kept", broken: model.accuses ? "broken" : "warn", left: "not started" };
   return el("tr", {},
     el("th", { scope: "row" }, model.model, model.accuses ? "" : el("span", { class: "quiet" }, " warns only")),
-    el("td", { class: "bars" }, stateBar(parts, Math.max(of, 1)), parts.filter(([, n]) => n).map(([kind, n]) => `${count(n)} ${words[kind]}`).join(", ") + (model.stopped ? STOPS[model.stopped] ?? "" : "")),
+    el("td", { class: "bars" }, stateBar(parts, Math.max(of, 1)), parts.filter(([, n]) => n).map(([kind, n]) => `${count(n)} ${words[kind]}`).join(", ") + (model.refused ? `; ${count(model.refused)} would not start` : "") + (model.stopped ? STOPS[model.stopped] ?? "" : "")),
     el("td", { class: "n" }, share(model.covered_time_share) ?? "–"),
     el("td", { class: "n" }, share(model.broken_time_share)),
     el("td", { class: "n" }, model.worst_lost ? count(model.worst_lost) : "nothing"),
