@@ -26,6 +26,28 @@ pub struct Span {
     pub to_us: u64,
 }
 
+/// What was lost at a fault, as the beginning of an epoch's record.
+pub fn of_loss(loss: Loss, fault_us: u64) -> Epoch {
+    Epoch {
+        acknowledged: loss.acknowledged,
+        lost: loss.lost,
+        lost_baseline: loss.lost_baseline,
+        in_doubt: loss.in_doubt,
+        in_doubt_present: loss.in_doubt_present,
+        refused: loss.refused,
+        expired: loss.expired,
+        shape: loss.shape,
+        window_ms: loss.earliest_lost_us.map(|at| millis(fault_us.saturating_sub(at))),
+        from_ms: millis(loss.from_us),
+        fault_ms: millis(fault_us),
+        sent_density: loss.sent_density,
+        ack_density: loss.ack_density,
+        lost_density: loss.lost_density,
+        bucket_ms: millis(loss.bucket_us),
+        ..Epoch::default()
+    }
+}
+
 /// Judges what a recovery showed. `observed` is absent when the server did not come back.
 pub async fn judge(
     scene: &mut Scene,
@@ -97,27 +119,13 @@ pub async fn judge(
     Ok(Epoch {
         death: words.join(", then "),
         exit: first.exit.map(describe).unwrap_or_default(),
-        acknowledged: loss.acknowledged,
-        lost: loss.lost,
-        lost_baseline: loss.lost_baseline,
-        in_doubt: loss.in_doubt,
-        in_doubt_present: loss.in_doubt_present,
-        refused: loss.refused,
-        expired: loss.expired,
-        shape: loss.shape,
-        window_ms: loss.earliest_lost_us.map(|at| millis(fault_us.saturating_sub(at))),
         recovery_ms,
         anomalies,
         promise: Some(applied.to_record()),
         verdict,
         message: weak.filter(|_| verdict == Verdict::Inconclusive).unwrap_or_else(|| judgement.words()),
         pressure,
-        from_ms: millis(loss.from_us),
-        fault_ms: millis(fault_us),
-        sent_density: loss.sent_density,
-        ack_density: loss.ack_density,
-        lost_density: loss.lost_density,
-        bucket_ms: millis(loss.bucket_us),
+        ..of_loss(loss, fault_us)
     })
 }
 

@@ -47,6 +47,7 @@
 use std::process::ExitCode;
 
 pub mod contract;
+mod crew;
 pub mod disk;
 pub mod doctor;
 pub mod engine;

@@ -5,24 +5,14 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use outlast::disk::ills::{Call, Error, Failure};
-use outlast::disk::{Disk, DiskError, Model, Trap, Tree};
+use outlast::disk::{Disk, Model, Trap};
 
-/// A mounted disk, or `None` where this machine does not allow one; then the reason is printed.
-fn disk(folder: &Path) -> Option<Disk> {
-    match Disk::mount(folder, Tree::default(), true, Instant::now()) {
-        Ok(disk) => Some(disk),
-        Err(DiskError::Unsupported { reason, remedy }) => {
-            assert!(std::env::var_os("CI").is_none(), "no disk in CI: {reason}; {remedy}");
-            println!("not run: {reason}; {remedy}");
-            None
-        }
-        Err(failed) => panic!("{failed}"),
-    }
-}
+mod support;
+
+use support::disk::disk;
 
 /// Name and text of every file that a cut leaves.
 fn left(disk: &Disk, model: Model) -> BTreeMap<String, String> {

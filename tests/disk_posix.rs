@@ -7,27 +7,18 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use outlast::disk::{Disk, DiskError, Model, Tree};
+use outlast::disk::{Model, Tree};
 use rustix::fs::{FallocateFlags, FlockOperation, RenameFlags};
 use rustix::io::Errno;
 
+mod support;
+
+use support::disk::disk;
+
 /// What a case comes to: a text, or the error of the call that the case is about.
 type Case = fn(&Path) -> io::Result<String>;
-
-/// A mounted disk, or `None` where this machine does not allow one; then the reason is printed.
-fn disk(folder: &Path) -> Option<Disk> {
-    match Disk::mount(folder, Tree::default(), true, Instant::now()) {
-        Ok(disk) => Some(disk),
-        Err(DiskError::Unsupported { reason, remedy }) => {
-            assert!(std::env::var_os("CI").is_none(), "no disk in CI: {reason}; {remedy}");
-            println!("not run: {reason}; {remedy}");
-            None
-        }
-        Err(failed) => panic!("{failed}"),
-    }
-}
 
 fn text(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)

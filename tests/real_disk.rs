@@ -9,30 +9,16 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use outlast::disk::ills::{Call, Error, Failure};
-use outlast::disk::model::allows::allows;
 use outlast::disk::real::bench::Bench;
 use outlast::disk::real::states::{States, recover_all};
 use outlast::disk::real::{self, Volume};
-use outlast::disk::{Disk, DiskError, Drive, Model, Tree};
+use outlast::disk::{Disk, Drive, Model};
 use outlast::matrix::Filesystem;
 
 use support::checkout::{Checkout, MATRIX, server};
-use support::files::Workload;
+use support::disk::{given, runs};
 
 mod support;
-
-/// What a machine gives, or `None` where it does not; then the reason is printed.
-fn given<T>(outcome: Result<T, DiskError>) -> Option<T> {
-    match outcome {
-        Ok(given) => Some(given),
-        Err(DiskError::Unsupported { reason, remedy }) => {
-            assert!(std::env::var_os("CI").is_none(), "not in CI: {reason}; {remedy}");
-            println!("not run: {reason}; {remedy}");
-            None
-        }
-        Err(failed) => panic!("{failed}"),
-    }
-}
 
 fn drive(folder: &Path, filesystem: Filesystem) -> Option<Drive> {
     given(Drive::mount(&folder.join("data"), Some(filesystem), true, Instant::now()))
@@ -299,175 +285,6 @@ fault = ["lying"]
         }
     }
     assert_eq!(seen, [24, 4, 6]);
-}
-
-/// What comparing a real file system with the model showed.
-#[derive(Default)]
-struct Compared {
-    /// States that were recovered.
-    states: usize,
-    /// How many of them are variants of the model, and not only allowed by its rules.
-    variants: usize,
-    /// Those that it calls impossible, in words.
-    forbidden: Vec<String>,
-    /// Some that it allows and does not try, in words.
-    untried: Vec<String>,
-}
-
-/// Runs random workloads on a real file system and on the model, and cuts both at the same moments. A device that lies
-/// keeps nothing of the workload.
-fn compare(filesystem: Filesystem, seeds: std::ops::Range<u64>, lying: bool) -> Option<Compared> {
-    let folder = tempfile::tempdir().unwrap();
-    let size = real::smallest(filesystem);
-    let pristine = given(real::pristine(filesystem, size, folder.path()))?;
-    let bench_folder = folder.path().join("bench");
-    let bench = given(Bench::open(&bench_folder, filesystem, size, 4))?;
-    let compared = Mutex::new(Compared::default());
-    for seed in seeds {
-        let place = folder.path().join("workload");
-        fs::create_dir_all(place.join("device")).unwrap();
-        let disk = Disk::mount(&place.join("device"), real::tree_of(pristine.clone()), true, Instant::now())
-            .unwrap();
-        let volume =
-            Volume::mount(filesystem, &place.join("device").join(real::IMAGE), &place.join("volume"))
-                .unwrap();
-        let mut workload = Workload::new(seed);
-        disk.sicken(|ills| ills.lying = lying);
-        let moments = workload.run(volume.point(), || disk.played());
-        let (base, log) = disk.log();
-        disk.cut();
-        drop(volume);
-        disk.unmount().unwrap();
-        let all = States::new(Model::default_of(Some(filesystem)), base, &log, 3);
-        // What comes before the first sync of the folder is not compared.
-        let begin = moments[0].seen;
-        let chosen: Vec<_> =
-            all.filter(|state| state.index >= begin && workload.takes(state.index)).collect();
-        recover_all(&bench, chosen.into_iter(), 4, |state, tree| {
-            let done = moments.iter().take_while(|moment| moment.seen <= state.index).count();
-            // The operation that was under way may or may not have happened.
-            let candidates = moments[done.saturating_sub(1)..].iter().take(2);
-            let outcome = tree.map_err(|error| error.to_string()).and_then(|tree: Tree| {
-                let verdicts: Vec<_> =
-                    candidates.clone().map(|moment| allows(&moment.replay, &tree)).collect();
-                if verdicts.iter().any(Result::is_ok) {
-                    Ok(tree)
-                } else {
-                    Err(verdicts[0].clone().unwrap_err())
-                }
-            });
-            let words = || {
-                let last = moments[done.saturating_sub(1)].what.clone();
-                let before: Vec<_> = moments[..done].iter().map(|moment| moment.what.as_str()).collect();
-                let (index, variant) = (state.index, state.variant);
-                let before = before.join("; ");
-                (format!("seed {seed}, cut at {index}, variant {variant}, after {last}"), before)
-            };
-            let is_variant = outcome.as_ref().is_ok_and(|tree| {
-                let digest = tree.digest();
-                candidates.clone().any(|moment| {
-                    let variants = Model::Journal.variants_of(&moment.replay);
-                    (0..variants.count()).any(|number| variants.tree(number).unwrap().digest() == digest)
-                })
-            });
-            let mut compared = compared.lock().unwrap();
-            compared.states += 1;
-            compared.variants += usize::from(is_variant);
-            match outcome {
-                Err(why) => {
-                    let (what, before) = words();
-                    compared.forbidden.push(format!("{what}: {why}\n    {before}"));
-                }
-                Ok(tree) if !is_variant && compared.untried.len() < 20 => {
-                    let (what, before) = words();
-                    let names: Vec<_> = tree
-                        .paths()
-                        .into_iter()
-                        .map(|(path, content)| {
-                            let runs = runs(&content.to_vec());
-                            format!("{path} [{runs}]")
-                        })
-                        .collect();
-                    compared.untried.push(format!("{what}: {}\n    {before}", names.join(", ")));
-                }
-                Ok(_) => {}
-            }
-        });
-    }
-    Some(compared.into_inner().unwrap())
-}
-
-/// Bytes as runs of the same one.
-fn runs(bytes: &[u8]) -> String {
-    let mut runs: Vec<(u8, usize)> = Vec::new();
-    for &byte in bytes {
-        match runs.last_mut() {
-            Some((last, count)) if *last == byte => *count += 1,
-            _ => runs.push((byte, 1)),
-        }
-    }
-    runs.iter().map(|(byte, count)| format!("{byte}*{count}")).collect::<Vec<_>>().join(" ")
-}
-
-fn compare_all(filesystem: Filesystem, count: u64) {
-    let began = Instant::now();
-    let Some(compared) = compare(filesystem, 0..count, false) else { return };
-    let Compared { states, variants, forbidden, untried } = compared;
-    let name = filesystem.as_str();
-    println!(
-        "{name}: {count} workloads, {states} states, {variants} of them variants of the model, {} forbidden, {:?}",
-        forbidden.len(),
-        began.elapsed()
-    );
-    println!("allowed and not tried, some:\n{}", untried.join("\n"));
-    assert!(states > count as usize, "too few states to mean anything: {states}");
-    assert!(forbidden.is_empty(), "{name}: the model forbids what it leaves:\n{}", forbidden.join("\n"));
-}
-
-#[test]
-fn the_journal_model_allows_what_ext4_leaves() {
-    compare_all(Filesystem::Ext4, 25);
-}
-
-#[test]
-fn the_journal_model_allows_what_xfs_leaves() {
-    compare_all(Filesystem::Xfs, 10);
-}
-
-#[test]
-fn the_comparison_catches_a_device_that_lies() {
-    for filesystem in [Filesystem::Ext4, Filesystem::Xfs] {
-        let Some(compared) = compare(filesystem, 0..2, true) else { return };
-        let Compared { states, forbidden, .. } = compared;
-        assert!(
-            states > 0 && !forbidden.is_empty(),
-            "{filesystem:?}: {states} states, none of them forbidden"
-        );
-    }
-}
-
-/// `OUTLAST_WORKLOADS=N OUTLAST_FILESYSTEM=xfs cargo test --test real_disk -- --ignored --nocapture workloads`
-#[test]
-#[ignore = "takes minutes"]
-fn the_journal_model_allows_what_a_thousand_workloads_leave() {
-    let count = std::env::var("OUTLAST_WORKLOADS").map_or(1000, |word| word.parse().unwrap());
-    let only = std::env::var("OUTLAST_FILESYSTEM").ok();
-    for filesystem in [Filesystem::Ext4, Filesystem::Xfs] {
-        if only.as_deref().is_none_or(|only| only == filesystem.as_str()) {
-            compare_all(filesystem, count);
-        }
-    }
-}
-
-/// The same on btrfs, whose fsync makes durable less than a journal does: printed, not judged.
-#[test]
-#[ignore = "a measurement"]
-fn what_btrfs_leaves_of_random_workloads() {
-    let count = std::env::var("OUTLAST_WORKLOADS").map_or(100, |word| word.parse().unwrap());
-    let Some(compared) = compare(Filesystem::Btrfs, 0..count, false) else { return };
-    let Compared { states, forbidden, .. } = compared;
-    println!("btrfs: {count} workloads, {states} states, {} forbidden", forbidden.len());
-    println!("{}", forbidden.iter().take(5).cloned().collect::<Vec<_>>().join("\n"));
 }
 
 /// What each call makes durable on each file system: printed, and judged where a server builds on it.

@@ -1,10 +1,14 @@
 //! States held against what was promised: at every moment that may have left them, and as fast as the oracle is slow.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/history.rs"]
+mod history;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Instant;
 
+use history::Script;
 use outlast::contract::{Death, TrialFacts};
 use outlast::disk::op::{Op as DiskOp, Rec};
 use outlast::disk::syncs::{Synced, Syncs};
@@ -16,43 +20,14 @@ use outlast::explore::past::{Found, Past};
 use outlast::explore::spans;
 use outlast::explore::states::{Moments, State, Trace};
 use outlast::explore::weigh::{Case, Ended, Scales, Weighed};
-use outlast::oracle::{self, Answer, Cell, Clock, Effect, History, Op, Survey};
+use outlast::oracle::{self, Answer, Cell, Clock, Effect, Op, Survey};
 use outlast::record::Anomaly;
 use proptest::prelude::*;
 
 const S: u64 = 1_000_000;
 
-/// What a client knows: ops by lane.
-#[derive(Debug, Clone, Default)]
-struct Known {
-    lanes: Vec<Vec<Op>>,
-    keys: u32,
-}
-
-impl History for Known {
-    fn lanes(&self) -> u16 {
-        self.lanes.len() as u16
-    }
-
-    fn span(&self, lane: u16) -> Range<u32> {
-        0..self.lanes[usize::from(lane)].len() as u32
-    }
-
-    fn keys(&self, _lane: u16) -> u32 {
-        self.keys
-    }
-
-    fn op(&self, lane: u16, seq: u32) -> Op {
-        self.lanes[usize::from(lane)][seq as usize]
-    }
-
-    fn key_name(&self, lane: u16, key: u32) -> String {
-        format!("{lane}:{key}")
-    }
-}
-
 /// Sets of one connection, each of a key of its own: sent at a moment and acknowledged at once.
-fn sets(at_us: impl IntoIterator<Item = u64>) -> Known {
+fn sets(at_us: impl IntoIterator<Item = u64>) -> Script {
     let set = |(key, at_us): (u32, u64)| Op {
         key,
         effect: Effect::Set { ttl_us: None },
@@ -60,11 +35,11 @@ fn sets(at_us: impl IntoIterator<Item = u64>) -> Known {
         answer: Answer::Acked { at_us },
     };
     let ops: Vec<_> = (0..).zip(at_us).map(set).collect();
-    Known { keys: ops.len() as u32, lanes: vec![ops] }
+    Script::new(vec![ops])
 }
 
 /// A server that shows the first ops of a connection, each with a key of its own.
-fn showing(known: &Known, first: u32) -> Observed {
+fn showing(known: &Script, first: u32) -> Observed {
     let cell = |key| if key < first { Cell::Version(key) } else { Cell::Absent };
     ready(Survey { lanes: vec![(0..known.keys).map(cell).collect()], ..Survey::default() })
 }
@@ -109,7 +84,7 @@ fn aof_sync(asked_us: u64, done_us: Option<u64>) -> Syncs {
 
 struct Setting<'a> {
     trace: &'a Trace,
-    known: &'a Known,
+    known: &'a Script,
     appendfsync: &'a str,
     ended: Option<Ended>,
 }
@@ -222,10 +197,24 @@ fn an_fsync_that_was_in_flight_at_the_end_counts_and_one_of_another_time_does_no
     assert_eq!(Synced::of("temp-7.rdb", 7, false, false), None, "nor does one of a snapshot's file");
 }
 
+/// The quick way may leave it to the oracle, and must not where nothing is odd.
+#[test]
+fn a_plain_loss_is_told_without_the_oracle() {
+    let known = sets([1, 2, 3, 4]);
+    let past = Past::new(&known, &Survey::default());
+    let seen = |first: u32| {
+        let cell = |key| if key < first { Cell::Version(key) } else { Cell::Absent };
+        Survey { lanes: vec![(0..4).map(cell).collect()], ..Survey::default() }
+    };
+    assert!(matches!(past.find(&seen(4), 9, 9), Found::Whole));
+    let Found::Short(short) = past.find(&seen(1), 9, 9) else { panic!("three of four are gone") };
+    assert_eq!(short.at(9).map(|missing| (missing.lost, missing.earliest_us)), Some((3, Some(2))));
+}
+
 /// Random work of two connections on a few keys, what a server shows of it, and a moment.
 #[derive(Debug, Clone)]
 struct Play {
-    known: Known,
+    known: Script,
     survey: Survey,
     at_us: u64,
 }
@@ -240,7 +229,7 @@ fn plays() -> impl Strategy<Value = Play> {
         1..100_u64,
     )
         .prop_map(|(lanes, kept_until, lie, at_us)| {
-            let mut known = Known { keys: 4, ..Known::default() };
+            let mut known = Script { keys: 4, first: vec![0; lanes.len()], ..Script::default() };
             let mut survey = Survey { lanes: vec![vec![Cell::Absent; 4]; 2], ..Survey::default() };
             for (lane, ops) in lanes.into_iter().enumerate() {
                 let (mut now, mut last_ack) = (0, 0);

@@ -8,6 +8,7 @@
 
 use std::path::Path;
 
+mod calls;
 pub mod content;
 pub mod drive;
 pub mod errors;

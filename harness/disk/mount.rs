@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
+use super::calls::Fs;
 use super::content::Content;
 use super::errors::Owed;
 use super::file::FileState;
-use super::fuse::Fs;
 use super::ills::Ills;
 use super::model::Model;
 use super::op::{Ino, Op, Rec};

@@ -12,9 +12,9 @@ use super::op::{Ino, ROOT};
 
 /// The server begins a sync this long after the one before it began, and looks whether it may ten times a second.
 pub const PERIOD_US: u64 = 1_100_000;
-/// Between a server's own view of its sync and the disk's may lie as much: its threads are woken late on a busy machine,
-/// and what waited is written with its next look at the clock.
-const SLACK_US: u64 = 200_000;
+/// Between a server's own view of its sync and the disk's may lie as much, beside how late its threads are woken: what
+/// waited for one that has ended is written with its next look at the clock.
+const SLACK_US: u64 = 100_000;
 /// Flushes of a device that one fsync of a file system may wait for: two of a commit that is under way (before the
 /// commit record and after it), and two of its own.
 const FLUSHES: u64 = 4;

@@ -1,13 +1,12 @@
 //! Lives side by side, one for each number, until there is none whose call comes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use tokio::task::LocalSet;
-
 use super::life::{Bench, Outcome};
+use crate::crew;
 use crate::disk::ills::{Call, Error};
 use crate::fault::Trouble;
 
@@ -15,6 +14,9 @@ use crate::fault::Trouble;
 const LIVES_PER_PROCESSOR: usize = 2;
 /// How often a number is tried again whose call did not come although a later one did: a server's clock moves calls.
 const RETRIES: usize = 3;
+
+/// What came of a life; nothing, where its call did not come.
+type Lived = Result<Option<Outcome>, Trouble>;
 
 /// What the lives showed.
 pub(super) struct Swept {
@@ -32,19 +34,22 @@ pub(super) fn sweep(bench: &Bench<'_>, call: Call, error: Error, limit: Duration
     let from = bench.prepared.request.from;
     let last = bench.prepared.request.at_most.map_or(u64::MAX, |most| from.saturating_add(most - 1));
     let mut tally = Tally { from, ..Tally::default() };
-    for (number, lived) in side_by_side(bench, call, error, from..=last, until) {
-        tally.note(number, lived?);
-    }
+    let live = |tally: &mut Tally, numbers| -> Result<(), Trouble> {
+        let left = until.saturating_duration_since(Instant::now());
+        for (number, lived) in side_by_side(bench, call, error, numbers, left)? {
+            tally.note(number, lived?);
+        }
+        Ok(())
+    };
+    live(&mut tally, from..=last)?;
     for _ in 0..RETRIES {
         for number in tally.missing() {
-            if Instant::now() < until {
-                tally.note(number, apart(bench, call, error, number)?);
-            }
+            live(&mut tally, number..=number)?;
         }
     }
     while !tally.came_to_the_end() && tally.highest() < last && Instant::now() < until {
         let number = tally.highest() + 1;
-        tally.note(number, apart(bench, call, error, number)?);
+        live(&mut tally, number..=number)?;
     }
     if tally.lives == 0 {
         return Err(Trouble::Lab(format!(
@@ -95,50 +100,23 @@ fn side_by_side(
     bench: &Bench<'_>,
     call: Call,
     error: Error,
-    numbers: std::ops::RangeInclusive<u64>,
-    until: Instant,
-) -> Vec<(u64, Result<Option<Outcome>, Trouble>)> {
-    let next = AtomicU64::new(*numbers.start());
-    let end = AtomicU64::new(*numbers.end());
-    let (tell, told) = mpsc::channel();
-    std::thread::scope(|scope| {
-        for _ in 0..workers() {
-            let (tell, next, end) = (tell.clone(), &next, &end);
-            scope.spawn(move || {
-                while Instant::now() < until {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number > end.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    let lived = once(bench, call, error, number);
-                    if !matches!(lived, Ok(Some(_))) {
-                        end.fetch_min(number, Ordering::Relaxed);
-                    }
-                    if tell.send((number, lived)).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        drop(tell);
-    });
-    told.into_iter().collect()
-}
-
-/// One life on a thread of its own: the trial's thread is busy with the trial.
-fn apart(bench: &Bench<'_>, call: Call, error: Error, number: u64) -> Result<Option<Outcome>, Trouble> {
-    std::thread::scope(|scope| scope.spawn(|| once(bench, call, error, number)).join())
-        .unwrap_or_else(|_| Err(Trouble::Lab(format!("the life with {} {number} panicked", call.word()))))
-}
-
-fn once(bench: &Bench<'_>, call: Call, error: Error, number: u64) -> Result<Option<Outcome>, Trouble> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Trouble::Lab(format!("failed to build a runtime: {error}")))?;
-    LocalSet::new().block_on(&runtime, bench.live(call, error, number))
-}
-
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from) * LIVES_PER_PROCESSOR
+    numbers: RangeInclusive<u64>,
+    limit: Duration,
+) -> Result<Vec<(u64, Lived)>, Trouble> {
+    let (next, end) = (AtomicU64::new(*numbers.start()), AtomicU64::new(*numbers.end()));
+    let hand_out = || {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        (number <= end.load(Ordering::Relaxed)).then_some(number)
+    };
+    let threads = crew::processors() * LIVES_PER_PROCESSOR;
+    crew::side_by_side(threads, limit, &hand_out, &|number| {
+        let end = &end;
+        Box::pin(async move {
+            let lived = bench.live(call, error, number).await;
+            if !matches!(lived, Ok(Some(_))) {
+                end.fetch_min(number, Ordering::Relaxed);
+            }
+            (number, lived)
+        })
+    })
 }

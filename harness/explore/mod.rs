@@ -8,20 +8,22 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::contract::Death;
+use crate::crew;
 use crate::disk::Model;
 use crate::disk::scratch::Scratch;
 use crate::epoch;
 use crate::fault::{Scene, Trouble};
 use crate::oracle::{History, Survey};
 use crate::record::{Exploration, RecoveryFacts, Stopped, TrialRecord};
+use crate::secrets;
 
 mod again;
 pub mod boot;
 mod choose;
-mod crew;
 pub mod history;
 pub mod kept;
 pub mod past;
@@ -39,7 +41,6 @@ pub use show::show;
 
 use boot::{Bench, Observed};
 use choose::choose;
-use crew::side_by_side;
 use kept::{Cells, Kept};
 use recovery::Deeper;
 use states::{States, Trace};
@@ -182,17 +183,35 @@ fn stopped(of: usize, chosen: usize, done: usize) -> Stopped {
 /// Boots states side by side, until all are done or the time is over.
 fn boot_all(scene: &Scene, all: &States, chosen: &[usize]) -> Result<Vec<(usize, Observed)>, Trouble> {
     let bench = bench(scene)?;
-    let work = |at: usize, number: usize| {
-        Box::pin(bench.boot(&all.states[at].tree, number)) as Pin<Box<dyn Future<Output = _> + '_>>
-    };
-    let observed = side_by_side(chosen, scene.time_left(TIME_SHARE), &work)?;
+    let observed = for_each(scene, chosen, &|at, number| Box::pin(bench.boot(&all.states[at].tree, number)))?;
     if observed.is_empty() {
         return Err(Trouble::NoPressure(format!(
-            "none of {} states was booted: the trial's time was over before; raise `trial_limit`",
+            "none of {} states was booted: the trial's time was over before; raise `trial-timeout`",
             all.states.len()
         )));
     }
     Ok(observed)
+}
+
+/// Does some work for states, given the number of each among all and one of its own, within the trial's time; in the order
+/// of the states.
+fn for_each<'a, T: Send>(
+    scene: &Scene,
+    chosen: &[usize],
+    work: &(dyn Fn(usize, usize) -> Pin<Box<dyn Future<Output = T> + 'a>> + Sync + 'a),
+) -> Result<Vec<(usize, T)>, Trouble> {
+    let next = AtomicUsize::new(0);
+    let hand_out = || {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        chosen.get(number).map(|&at| (at, number))
+    };
+    let work = |(at, number): (usize, usize)| {
+        let done = work(at, number);
+        Box::pin(async move { (at, done.await) }) as Pin<Box<dyn Future<Output = _> + '_>>
+    };
+    let mut done = crew::side_by_side(crew::processors(), scene.time_left(TIME_SHARE), &hand_out, &work)?;
+    done.sort_by_key(|(at, _)| *at);
+    Ok(done)
 }
 
 /// Crashes the recoveries of some states, evenly spread.
@@ -207,12 +226,11 @@ fn deeper(
     let (step, started_on) = (started.len().div_ceil(bound).max(1), started.len());
     let chosen: Vec<_> = started.into_iter().step_by(step).collect();
     let bench = Bench { second_life: false, ..bench(scene)? };
-    let work = |at: usize, number: usize| {
-        let (bench, state) = (&bench, &all.states[at]);
-        Box::pin(bench.deeper(state.token(), &state.tree, number)) as Pin<Box<dyn Future<Output = _>>>
-    };
     let mut facts = RecoveryFacts { asked: bound as u64, ..RecoveryFacts::default() };
-    let outcomes = side_by_side(&chosen, scene.time_left(TIME_SHARE), &work)?;
+    let outcomes = for_each(scene, &chosen, &|at, number| {
+        let (bench, state) = (&bench, &all.states[at]);
+        Box::pin(bench.deeper(state.token(), &state.tree, number))
+    })?;
     facts.stopped = stopped(started_on, chosen.len(), outcomes.len());
     let mut done: Vec<Deeper> = Vec::new();
     for (_, outcome) in outcomes {
@@ -227,11 +245,6 @@ fn deeper(
     Ok((facts, done))
 }
 
-/// Whether a directive is nobody's business: no promise depends on it.
-fn is_secret(directive: &str) -> bool {
-    ["pass", "auth", "user"].iter().any(|part| directive.contains(part))
-}
-
 fn owned((name, value): (&String, &String)) -> (String, String) {
     (name.clone(), value.clone())
 }
@@ -240,7 +253,13 @@ fn owned((name, value): (&String, &String)) -> (String, String) {
 fn kept(scene: &Scene, baseline: &Survey, trace: &Trace) -> Kept {
     let lanes = &scene.ledger.lanes;
     let mut kept = Kept {
-        config: scene.draft.config.iter().filter(|(name, _)| !is_secret(name)).map(owned).collect(),
+        config: scene
+            .draft
+            .config
+            .iter()
+            .filter(|(name, _)| !secrets::may_hold_one(name))
+            .map(owned)
+            .collect(),
         saves: scene.draft.saves.clone(),
         baseline: Cells::of(baseline),
         first: (0..scene.ledger.lanes()).map(|lane| scene.ledger.span(lane).start).collect(),

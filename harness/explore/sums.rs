@@ -6,6 +6,7 @@ use super::states::{States, Trace};
 use super::weigh::{Weighed, gone};
 use crate::disk::Model;
 use crate::disk::model::Weight;
+use crate::epoch;
 use crate::record::{Anomaly, Epoch, ModelFacts, Pressure, RecoveryFacts, StateFact, Stopped, Verdict};
 
 /// All states of a trace, and why not all of them were booted.
@@ -101,28 +102,14 @@ impl Sums<'_> {
         };
         anomalies.sort_unstable();
         anomalies.dedup();
-        let loss = &worst.loss;
         Epoch {
             death,
-            acknowledged: loss.acknowledged,
-            lost: loss.lost,
-            lost_baseline: loss.lost_baseline,
-            in_doubt: loss.in_doubt,
-            in_doubt_present: loss.in_doubt_present,
-            refused: loss.refused,
-            shape: loss.shape,
-            window_ms: worst.window_ms(),
             anomalies,
             promise: Some(worst.promise.clone()),
             verdict,
             message,
             pressure,
-            from_ms: loss.from_us as f64 / 1000.0,
-            fault_ms: worst.at_us as f64 / 1000.0,
-            ack_density: loss.ack_density.clone(),
-            lost_density: loss.lost_density.clone(),
-            bucket_ms: loss.bucket_us as f64 / 1000.0,
-            ..Epoch::default()
+            ..epoch::of_loss(worst.loss.clone(), worst.at_us)
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::matrix::Directive;
 use crate::matrix::directive::{ADDITIVE, LIMITS};
 use crate::record::PolicyLine;
+use crate::secrets;
 
 /// Directives that decide what survives: always recorded, asked for or not.
 const DECISIVE: &[&str] = &[
@@ -51,24 +52,20 @@ pub fn compare(requested: &[Directive], effective: &BTreeMap<String, String>) ->
         .collect()
 }
 
-/// Directives that say where a server lives, or hold a password: they differ from trial to trial, or must not be told.
+/// Directives that say where a server lives: they differ from trial to trial.
 const PLACES: &[&str] = &[
     "bind",
     "daemonize",
     "dir",
     "logfile",
-    "masterauth",
     "masteruser",
     "pidfile",
     "port",
     "proc-title-template",
     "replicaof",
-    "requirepass",
     "save",
     "slaveof",
     "supervised",
-    "tls-client-key-file-pass",
-    "tls-key-file-pass",
     "unixsocket",
 ];
 
@@ -78,7 +75,11 @@ pub fn others(
     effective: &BTreeMap<String, String>,
     defaults: &BTreeMap<String, String>,
 ) -> Vec<PolicyLine> {
-    let named = |name: &str| PLACES.contains(&name) || told.iter().any(|line| line.directive == name);
+    let named = |name: &str| {
+        PLACES.contains(&name)
+            || secrets::may_hold_one(name)
+            || told.iter().any(|line| line.directive == name)
+    };
     let differs =
         |(name, value): &(&String, &String)| defaults.get(*name).is_some_and(|default| default != *value);
     effective
@@ -160,13 +161,15 @@ mod tests {
         let config = |pairs: &[(&str, &str)]| {
             BTreeMap::from_iter(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
         };
-        let bare = [("appendonly", "no"), ("dir", "/a"), ("hz", "10"), ("maxclients", "10000")];
+        let bare =
+            [("appendonly", "no"), ("dir", "/a"), ("hz", "10"), ("maxclients", "10000"), ("requirepass", "")];
         let effective = config(&[
             ("appendonly", "yes"),
             ("dir", "/b"),
             ("hz", "50"),
             ("maxclients", "10000"),
             ("new", "1"),
+            ("requirepass", "hunter2"),
         ]);
         let told = compare(&[line("appendonly", "yes")], &effective);
         let others = others(&told, &effective, &config(&bare));

@@ -260,21 +260,25 @@ impl Reference {
         self.by_journal(self.points()[number])
     }
 
+    /// What an operation makes of entries: which file each of them is then.
+    fn entries(&self, index: usize, op: &Op) -> Vec<(Place, Option<Ino>)> {
+        match op {
+            Op::Create { at, ino } | Op::Mkdir { at, ino } | Op::Link { at, ino } => {
+                vec![(at.clone(), Some(*ino))]
+            }
+            Op::Rename { from, to } => {
+                vec![(to.clone(), self.names(index).entry(from.0, &from.1)), (from.clone(), None)]
+            }
+            Op::Unlink { at } | Op::Rmdir { at } => vec![(at.clone(), None)],
+            _ => Vec::new(),
+        }
+    }
+
     /// Changes of entries that their folder's fsync does not cover, operation by operation.
     fn open_entries(&self) -> Vec<Vec<(Place, Option<Ino>)>> {
         let mut all = Vec::new();
         for (index, op) in self.ops.iter().enumerate().filter(|(_, op)| op.changes_names()) {
-            let before = self.names(index);
-            let mut entries: Vec<(Place, Option<Ino>)> = match op {
-                Op::Create { at, ino } | Op::Mkdir { at, ino } | Op::Link { at, ino } => {
-                    vec![(at.clone(), Some(*ino))]
-                }
-                Op::Rename { from, to } => {
-                    vec![(to.clone(), before.entry(from.0, &from.1)), (from.clone(), None)]
-                }
-                Op::Unlink { at } | Op::Rmdir { at } => vec![(at.clone(), None)],
-                _ => Vec::new(),
-            };
+            let mut entries = self.entries(index, op);
             entries.retain(|(at, _)| self.folders.get(&at.0).is_none_or(|synced| *synced <= index));
             if !entries.is_empty() {
                 all.push(entries);
@@ -286,17 +290,7 @@ impl Reference {
     fn synced_names(&self) -> Tree {
         let mut tree = Tree::default();
         for (index, op) in self.ops.iter().enumerate().filter(|(_, op)| op.changes_names()) {
-            let before = self.names(index);
-            let mut entries = match op {
-                Op::Create { at, ino } | Op::Mkdir { at, ino } | Op::Link { at, ino } => {
-                    vec![(at.clone(), Some(*ino))]
-                }
-                Op::Rename { from, to } => {
-                    vec![(to.clone(), before.entry(from.0, &from.1)), (from.clone(), None)]
-                }
-                Op::Unlink { at } | Op::Rmdir { at } => vec![(at.clone(), None)],
-                _ => Vec::new(),
-            };
+            let mut entries = self.entries(index, op);
             entries.retain(|(at, _)| self.folders.get(&at.0).is_some_and(|synced| *synced > index));
             put(&mut tree, &entries);
             // A folder is one whether its name is durable or not.

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod checkout;
+pub mod disk;
 pub mod dockerd;
 pub mod durability;
 pub mod files;
