@@ -1,11 +1,14 @@
 //! How late this machine wakes a thread that sleeps: a server's timers are as late as that.
 //!
-//! What a policy promises is told by the server's own clock, and a machine with more work than processors moves it. A
-//! thread of the lab sleeps for a moment again and again, and notes when it came too late.
+//! What a policy promises is told by the server's own clock, and a machine with more work than processors moves it. On
+//! each processor a thread of the lab sleeps for a moment again and again, and notes when it came too late: one processor
+//! may stand still while the others do not. Connections that wait for their turn to write note it as well.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Between two looks at the clock.
 const NAP: Duration = Duration::from_millis(10);
@@ -21,17 +24,31 @@ static WATCH: Once = Once::new();
 /// Begins to watch, once for the process.
 pub fn watch() {
     WATCH.call_once(|| {
-        // Without the thread nothing is ever late, which is the stricter view.
-        let _ = std::thread::Builder::new().name("lateness".into()).spawn(|| {
-            let mut asked = Instant::now();
-            loop {
-                std::thread::sleep(NAP);
-                let woke = Instant::now();
-                note(woke, (woke - asked).saturating_sub(NAP));
-                asked = woke;
-            }
-        });
+        let all = sched_getaffinity(None).unwrap_or_default();
+        let processors = (0..CpuSet::MAX_CPU).filter(|&processor| all.is_set(processor));
+        for processor in processors {
+            // Without the thread nothing is ever late, which is the stricter view.
+            let _ = std::thread::Builder::new().name("lateness".into()).spawn(move || watch_one(processor));
+        }
     });
+}
+
+fn watch_one(processor: usize) {
+    let mut only = CpuSet::new();
+    only.set(processor);
+    // Where it may not be bound, the thread is woken wherever there is room, which is the stricter view as well.
+    let _ = sched_setaffinity(None, &only);
+    loop {
+        let due = Instant::now() + NAP;
+        std::thread::sleep(NAP);
+        woke(due);
+    }
+}
+
+/// Notes that a thread which had to be woken at a moment is awake now.
+pub fn woke(due: Instant) {
+    let now = Instant::now();
+    note(now, now.saturating_duration_since(due));
 }
 
 fn note(woke: Instant, late: Duration) {

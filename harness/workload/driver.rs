@@ -17,6 +17,7 @@ use super::connection::{self, Stream};
 use super::ledger::{Lane, Ledger};
 use super::reply::{self, Reply};
 use crate::engine::Address;
+use crate::lateness;
 use crate::matrix;
 
 /// Writers that are not steady stop pacing themselves from this share of the target on, so that the fault meets a server that is
@@ -431,7 +432,10 @@ async fn pace(shared: &Shared, started: Instant, written: u64) {
     // Past the sprint a lane is ahead of its schedule by far: wait one batch, not until the clock has caught up.
     let due = Duration::from_secs_f64(written as f64 / lane_rate).saturating_sub(started.elapsed());
     let batch = Duration::from_secs_f64(f64::from(shared.pipeline) / lane_rate);
-    tokio::time::sleep(due.min(batch)).await;
+    let wait = due.min(batch);
+    let until = Instant::now() + wait;
+    tokio::time::sleep(wait).await;
+    lateness::woke(until);
 }
 
 fn micros(began: Instant) -> u64 {
