@@ -97,9 +97,17 @@ pub fn proves(trial: &TrialRecord) -> bool {
     matches!(trial.verdict, Verdict::Kept | Verdict::Broken | Verdict::Known)
 }
 
-/// The life that lost the greatest share of what it had acknowledged.
+/// The lives that a trial's verdict speaks of: of one that broke a promise those that did, and not what others lost as they
+/// may.
+fn told(trial: &TrialRecord) -> impl Iterator<Item = &Epoch> {
+    let breaks = |verdict| matches!(verdict, Verdict::Broken | Verdict::Known);
+    let breach = breaks(trial.verdict) && trial.epochs.iter().any(|epoch| breaks(epoch.verdict));
+    trial.epochs.iter().filter(move |epoch| !breach || breaks(epoch.verdict))
+}
+
+/// The life that lost the greatest share of what it had acknowledged, of those that the verdict speaks of.
 pub fn worst_life(trial: &TrialRecord) -> Option<&Epoch> {
-    let wrote = trial.epochs.iter().filter(|epoch| epoch.acknowledged > 0);
+    let wrote = told(trial).filter(|epoch| epoch.acknowledged > 0);
     wrote.max_by(|one, other| share(one).total_cmp(&share(other)))
 }
 
@@ -107,6 +115,11 @@ pub fn worst_life(trial: &TrialRecord) -> Option<&Epoch> {
 /// everything, however well the second one went.
 pub fn worst_share(trial: &TrialRecord) -> f64 {
     worst_life(trial).map_or(0.0, share)
+}
+
+/// The longest time from a lost acknowledgement to its fault, in ms, in the lives that the verdict speaks of.
+pub fn worst_window(trial: &TrialRecord) -> Option<f64> {
+    told(trial).filter_map(|epoch| epoch.window_ms).reduce(f64::max)
 }
 
 fn share(epoch: &Epoch) -> f64 {
@@ -122,6 +135,24 @@ pub fn chance_at_most(runs: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_breach_is_told_by_the_life_that_shows_it() {
+        let life = |verdict, lost, window_ms| Epoch {
+            acknowledged: 100,
+            lost,
+            window_ms: Some(window_ms),
+            verdict,
+            ..Epoch::default()
+        };
+        let epochs = vec![life(Verdict::Broken, 3, 30.0), life(Verdict::Kept, 20, 900.0)];
+        let trial = |verdict| TrialRecord { verdict, epochs: epochs.clone(), ..TrialRecord::default() };
+        for verdict in [Verdict::Broken, Verdict::Known] {
+            assert_eq!((worst_share(&trial(verdict)), worst_window(&trial(verdict))), (0.03, Some(30.0)));
+        }
+        let kept = trial(Verdict::Kept);
+        assert_eq!((worst_share(&kept), worst_window(&kept)), (0.2, Some(900.0)), "of all of them");
+    }
 
     #[test]
     fn the_bound_falls_with_the_runs_and_is_the_one_in_the_books() {

@@ -87,7 +87,7 @@ const drawPolicies = () => {
     const [mark, title] = one === best ? ["★", "advised"] : !one.tested ? ["–", untestedText(one)] : !within ? ["✕", "over the budget"] : promised(one, loss) ? ["✓", "within the budget"] : ["○", "was within the budget; its promise allows more"];
     const cell = (title, attrs, ...kids) => el("td", { "data-title": title, ...attrs }, ...kids);
     return el("tr", { class: one === best ? "best" : within ? "" : "out" },
-      el("th", { scope: "row" }, el("span", { class: "fit", role: "img", "aria-label": title, title }, mark), one.name, flawed(one) ? el("span", { class: one.broken ? "no" : "v-known", title: `${plural(one.broken + one.known, "trial")} show a defect` }, one.broken ? " ✕ breach" : " ◆ defect") : ""),
+      el("th", { scope: "row" }, el("span", { class: "fit", role: "img", "aria-label": title, title }, mark), one.name, flawed(one) ? " " : "", flawed(one) ? el("span", { class: one.broken ? "no" : "v-known", title: `${plural(one.broken + one.known, "trial")} show a defect` }, one.broken ? "✕ breach" : " defect") : ""),
       cell(COST[1], { class: "n" }, one.rate == null ? "–" : count(one.rate), bar(one.rate ?? 0, mostRate)),
       cell(COST[2], { class: "n" }, one.p99 == null ? "–" : ms(one.p99), el("span", { class: "quiet range" }, one.range ? `${ms(one.range[0])} – ${ms(one.range[1])}` : one.p99 == null ? "" : "too few to compare"), bar(one.p99 ?? 0, mostP99)),
       cell(COST[3], {}, !one.runs ? "–" : one.lossy ? el("a", { href: addressOf({ trial: names[one.worst] }) }, percent(one.share)) : "nothing", one.lossy ? ` · ${windowText(one.window)}` : "", one.tested ? "" : el("span", { class: "quiet range" }, untestedText(one))),
@@ -136,7 +136,7 @@ const startPolicies = () => {
   $("budget-from").textContent = lossBudget == null && absenceBudget == null ? "" : "begins with [[budget]] of the matrix";
   for (const [value, text] of Object.entries(CLASSES)) {
     if (!data.class.words.includes(value)) continue;
-    $("budget-classes").append(el("label", {}, el("input", { type: "checkbox", value, checked: value === "death" }), " " + text));
+    $("budget-classes").append(el("label", {}, el("input", { type: "checkbox", value, checked: value === "death" || value === "power" }), " " + text));
   }
   for (const select of Object.values(costPick)) select.addEventListener("change", drawPolicies);
   $("budget").addEventListener("input", drawPolicies);

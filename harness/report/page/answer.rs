@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::contract::table;
 use crate::record::{TrialRecord, Verdict};
 use crate::report::findings::Finding;
-use crate::report::statistics::{CLASSES, class_rank, worst_share};
+use crate::report::statistics::{CLASSES, class_rank, worst_share, worst_window};
 use crate::report::{breach, text};
 
 /// Lines altogether, and at most of those that show what should not be: what a policy gives away by design has its place.
@@ -105,10 +105,10 @@ fn line<'a>(kind: &'static str, trials: &[&'a TrialRecord], servers: usize, reme
 
 /// How much is gone at most.
 fn loss(kind: &str, trials: &[&TrialRecord], worst: &TrialRecord) -> String {
-    if worst.lost == 0 {
+    if worst.lost == 0 || worst_share(worst) == 0.0 {
         return breach::words(worst).into();
     }
-    let window = trials.iter().filter_map(|trial| trial.window_ms).reduce(f64::max);
+    let window = trials.iter().filter_map(|trial| worst_window(trial)).reduce(f64::max);
     let bounded = |trial: &&&TrialRecord| {
         trial.lost == 0 || trial.promise.as_ref().is_some_and(|promise| promise.bound_ms.is_some())
     };

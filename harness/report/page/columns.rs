@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::contract::table::{self, Source};
 use crate::record::{Anomaly, Epoch, Report, TrialRecord, Verdict};
 use crate::report::findings::Finding;
-use crate::report::statistics::{CLASSES, class, worst_life, worst_share};
+use crate::report::statistics::{CLASSES, class, worst_life, worst_share, worst_window};
 
 /// Longest message that a page shows of a trial without details.
 const MESSAGE: usize = 600;
@@ -174,7 +174,7 @@ impl<'a> Columns<'a> {
             lost: trials.iter().map(|trial| trial.lost).collect(),
             in_doubt: trials.iter().map(|trial| trial.in_doubt).collect(),
             share: trials.iter().map(parts).collect(),
-            window_ms: trials.iter().map(|trial| trial.window_ms.map(tenth)).collect(),
+            window_ms: trials.iter().map(|trial| worst_window(trial).map(tenth)).collect(),
             recovery_ms: trials.iter().map(|trial| trial.recovery_ms.map(tenth)).collect(),
             duration_ms: trials.iter().map(|trial| whole(trial.duration_ms)).collect(),
             offset_ms: trials.iter().map(|trial| whole(trial.offset_ms)).collect(),
@@ -277,7 +277,7 @@ fn back(trial: &TrialRecord) -> u8 {
 /// In parts of ten thousand; whatever was lost is at least one.
 fn parts(trial: &TrialRecord) -> u64 {
     let parts = (worst_share(trial) * 1e4).round() as u64;
-    parts.max(u64::from(trial.lost > 0))
+    parts.max(u64::from(worst_life(trial).is_some_and(|life| life.lost > 0)))
 }
 
 /// The first characters of a text, and a mark where more would follow.

@@ -8,7 +8,7 @@ use crate::record::{Check, Outcome, Report, TrialRecord, Verdict, exit};
 use crate::report::breach;
 use crate::report::cases::{self, name_of};
 use crate::report::findings::Finding;
-use crate::report::statistics::{chance_at_most, class, class_rank, proves};
+use crate::report::statistics::{chance_at_most, class, class_rank, proves, worst_share};
 use crate::report::text::{count, grouped, short};
 
 /// Policies that are named one by one.
@@ -71,16 +71,17 @@ fn broken<'a>(trials: impl Iterator<Item = &'a TrialRecord> + Clone) -> Option<S
         2 => ". One more case breaks one".into(),
         many => format!(". {} more cases break one", grouped(many as u64 - 1)),
     };
-    let what = match worst.lost {
-        0 => breach::words(worst).into(),
-        _ => format!("{} of its writes are gone", share(worst)),
+    let what = if lossy(worst) {
+        format!("{} of its writes are gone", share(worst))
+    } else {
+        breach::words(worst).into()
     };
     Some(format!("{} on {} breaks its promise under {}: {what}{more}", who(worst), on(worst), fault(worst)))
 }
 
 fn known<'a>(trials: impl Iterator<Item = &'a TrialRecord>) -> String {
     match gravest(trials) {
-        Some(worst) if worst.lost > 0 => format!(
+        Some(worst) if lossy(worst) => format!(
             "No new breach, but a known defect loses data: {} on {} loses {} under {}",
             who(worst),
             on(worst),
@@ -123,6 +124,11 @@ fn gravest<'a>(trials: impl Iterator<Item = &'a TrialRecord>) -> Option<&'a Tria
         by_class.entry(class_rank(trial)).or_default().push(trial);
     }
     by_class.into_values().next().and_then(|trials| worst(trials.into_iter()))
+}
+
+/// Whether the lives that the verdict speaks of lost anything.
+fn lossy(trial: &TrialRecord) -> bool {
+    trial.lost > 0 && worst_share(trial) > 0.0
 }
 
 fn who(trial: &TrialRecord) -> Cow<'_, str> {
