@@ -160,7 +160,7 @@ fn the_comparison_catches_a_device_that_lies() {
     }
 }
 
-/// `OUTLAST_WORKLOADS=N OUTLAST_FILESYSTEM=xfs cargo test --test real_disk -- --ignored --nocapture workloads`
+/// `OUTLAST_WORKLOADS=N OUTLAST_FILESYSTEM=xfs cargo test --test real_model a_thousand -- --ignored --nocapture`
 #[test]
 #[ignore = "takes minutes"]
 fn the_journal_model_allows_what_a_thousand_workloads_leave() {

@@ -123,13 +123,13 @@ impl FileState {
         let mut journaled = Journaled::default();
         for (index, change) in self.pending.drain(..late) {
             let before = self.synced.len();
+            let fills_hole = change.pages().any(|page| self.synced.is_hole(page));
+            change.apply(&mut self.synced);
             match change {
-                Change::Write(..) => journaled.blocks |= change.pages().any(|page| self.synced.is_hole(page)),
+                Change::Write(..) if !fills_hole && self.synced.len() == before => {}
+                Change::Write(..) => journaled.blocks = Some(index),
                 Change::Truncate(_) => journaled.truncated = Some(index),
             }
-            change.apply(&mut self.synced);
-            let is_write = matches!(change, Change::Write(..));
-            journaled.blocks |= is_write && self.synced.len() != before;
             // What was written after it in the same page is on the disk instead. A truncation alone writes no page: where it
             // made one dirty again, a write of that page follows it.
             let (pages, cut) = match change {
@@ -148,8 +148,8 @@ impl FileState {
 /// What an fsync finds of a file in the journal, beside names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Journaled {
-    /// Bytes that the file had no block for, or that moved its end.
-    pub blocks: bool,
+    /// The newest write of bytes that the file had no block for, or that moved its end.
+    pub blocks: Option<usize>,
     /// The newest truncation.
     pub truncated: Option<usize>,
 }
@@ -262,12 +262,12 @@ mod tests {
         let mut file = File::default();
         file.write(0, &[1; 4_096]);
         let nothing = Journaled::default();
-        assert!(file.state.sync(file.index).blocks);
+        assert!(file.state.sync(file.index).blocks.is_some());
         file.write(100, &[2; 100]);
         assert_eq!(file.state.sync(file.index), nothing);
         file.change(Change::Truncate(20_000));
         assert_eq!(file.state.sync(file.index), Journaled { truncated: Some(2), ..nothing });
         file.write(8_192, &[3; 100]);
-        assert_eq!(file.state.sync(file.index), Journaled { blocks: true, ..nothing });
+        assert_eq!(file.state.sync(file.index), Journaled { blocks: Some(file.index - 1), ..nothing });
     }
 }

@@ -198,13 +198,12 @@ impl Replay {
         // A file that is new or has another length is in the journal; bytes that were written over are not. One that
         // has another name only is there for fsync, and on ext4 not for fdatasync (`i_sync_tid` and `i_datasync_tid`).
         let was_born = self.committed.values().any(|entries| entries.values().any(|entry| *entry == ino));
-        if let Some(index) = journaled.truncated {
+        // Blocks enter the journal when their pages are written back, which may have been long before this fsync, and
+        // committed for another's sake: of what came after the write nothing is certain.
+        if let Some(index) = journaled.truncated.max(journaled.blocks) {
             self.commit(index + 1);
         }
-        if journaled.blocks {
-            // They enter the journal with this fsync, and so after everything else that is in it.
-            self.commit(covers);
-        } else if !datasync {
+        if !datasync {
             self.commit_last_of(ino, covers);
         } else if !was_born {
             let made = self.uncommitted.iter().find(|change| change.names(ino));

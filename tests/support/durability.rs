@@ -60,10 +60,10 @@ impl File {
         self.seen.push((index, bytes));
     }
 
-    /// Whether blocks were added or the end moved, and the newest truncation.
-    fn sync(&mut self, covers: usize) -> (bool, Option<usize>) {
+    /// The newest change that added blocks or moved the end.
+    fn sync(&mut self, covers: usize) -> Option<usize> {
         let memory = self.seen_before(covers);
-        let (mut blocks, mut truncated) = (false, None);
+        let mut journaled = None;
         let due: Vec<_> = self.dirty.iter().filter(|touch| touch.index < covers).cloned().collect();
         self.dirty.retain(|touch| touch.index >= covers);
         let cuts: Vec<_> = self.cuts.iter().filter(|(index, _)| *index < covers).copied().collect();
@@ -74,14 +74,16 @@ impl File {
         indices.dedup();
         for index in indices {
             if let Some((_, len)) = cuts.iter().find(|(at, _)| *at == index) {
-                truncated = Some(index);
+                journaled = Some(index);
                 self.disk.resize(*len, 0);
                 self.blocks.retain(|page| *page < len.div_ceil(PAGE));
                 self.failed.retain(|page, newest| *newest > index || *page < len.div_ceil(PAGE));
             }
             for touch in due.iter().filter(|touch| touch.index == index) {
                 if let Some(end) = touch.end {
-                    blocks |= self.blocks.insert(touch.page) || end > self.disk.len();
+                    if self.blocks.insert(touch.page) || end > self.disk.len() {
+                        journaled = Some(index);
+                    }
                     self.disk.resize(self.disk.len().max(end), 0);
                 }
                 self.failed.remove(&touch.page);
@@ -94,7 +96,7 @@ impl File {
                 self.disk[at] = memory.get(at).copied().unwrap_or(0);
             }
         }
-        (blocks, truncated)
+        journaled
     }
 
     fn fail(&mut self, covers: usize) {
@@ -180,11 +182,9 @@ impl Reference {
             .folders
             .values()
             .any(|entries| entries.values().any(|entry| *entry == ino));
-        let (blocks, truncated) = self.files.entry(ino).or_default().sync(covers);
-        self.commit(truncated.map_or(0, |index| index + 1));
-        if blocks {
-            self.commit(covers);
-        } else if !datasync {
+        let journaled = self.files.entry(ino).or_default().sync(covers);
+        self.commit(journaled.map_or(0, |index| index + 1));
+        if !datasync {
             self.commit(self.last_about(ino, covers));
         } else if !born {
             let made = (self.committed_to..self.ops.len()).find(|index| self.after(*index, ino).1);
