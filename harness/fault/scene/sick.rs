@@ -59,9 +59,16 @@ impl Scene {
 
     /// Puts down what the disk owes a server that is dead now.
     pub(super) fn note_owed(&mut self) {
-        let owed = self.owed();
+        let mut owed = self.owed();
         if owed.failures == 0 {
             return;
+        }
+        // With `everysec` the write that failed may have waited for an fsync, and older answers with it.
+        if let (Some(drive), Some(unwritten)) = (&self.drive, owed.unwritten.as_mut())
+            && self.config.get("appendfsync").is_some_and(|value| value == "everysec")
+        {
+            let settled_us = drive.disk().syncs().settled_us(unwritten.failed_us);
+            unwritten.since_us = unwritten.since_us.min(settled_us);
         }
         self.note(
             "note",
