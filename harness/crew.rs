@@ -8,13 +8,15 @@ use tokio::task::LocalSet;
 
 use crate::fault::Trouble;
 
+/// Lives at a time for each processor: a server also waits, some of them 30 ms before they listen.
+const PER_PROCESSOR: usize = 2;
+
 /// What is done with one of the numbers that are handed out.
 pub type Work<'a, N, T> = dyn Fn(N) -> Pin<Box<dyn Future<Output = T> + 'a>> + Sync + 'a;
 
-/// Works on as many threads at a time, until nothing more is handed out or the limit is over: what was not begun by then is
+/// Works on some threads at a time, until nothing more is handed out or the limit is over: what was not begun by then is
 /// left. In no order.
 pub fn side_by_side<'a, N, T: Send>(
-    threads: usize,
     limit: Duration,
     hand_out: &(dyn Fn() -> Option<N> + Sync),
     work: &Work<'a, N, T>,
@@ -22,7 +24,7 @@ pub fn side_by_side<'a, N, T: Send>(
     let began = Instant::now();
     let (tell, told) = mpsc::channel();
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..threads() {
             let tell = tell.clone();
             scope.spawn(move || {
                 let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -46,7 +48,6 @@ pub fn side_by_side<'a, N, T: Send>(
     told.into_iter().collect()
 }
 
-/// Processors of this machine.
-pub fn processors() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from)
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from) * PER_PROCESSOR
 }

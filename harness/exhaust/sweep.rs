@@ -10,8 +10,6 @@ use crate::crew;
 use crate::disk::ills::{Call, Error};
 use crate::fault::Trouble;
 
-/// Lives at a time for each processor: most of a life is waiting.
-const LIVES_PER_PROCESSOR: usize = 2;
 /// How often a number is tried again whose call did not come although a later one did: a server's clock moves calls.
 const RETRIES: usize = 3;
 
@@ -108,8 +106,7 @@ fn side_by_side(
         let number = next.fetch_add(1, Ordering::Relaxed);
         (number <= end.load(Ordering::Relaxed)).then_some(number)
     };
-    let threads = crew::processors() * LIVES_PER_PROCESSOR;
-    crew::side_by_side(threads, limit, &hand_out, &|number| {
+    crew::side_by_side(limit, &hand_out, &|number| {
         let end = &end;
         Box::pin(async move {
             let lived = bench.live(call, error, number).await;

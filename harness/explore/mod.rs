@@ -209,7 +209,7 @@ fn for_each<'a, T: Send>(
         let done = work(at, number);
         Box::pin(async move { (at, done.await) }) as Pin<Box<dyn Future<Output = _> + '_>>
     };
-    let mut done = crew::side_by_side(crew::processors(), scene.time_left(TIME_SHARE), &hand_out, &work)?;
+    let mut done = crew::side_by_side(scene.time_left(TIME_SHARE), &hand_out, &work)?;
     done.sort_by_key(|(at, _)| *at);
     Ok(done)
 }
