@@ -38,6 +38,9 @@ impl Allow {
         match self {
             Self::Nothing => "nothing".into(),
             Self::Window(window) if window < Duration::from_millis(100) => {
+                if window.is_zero() {
+                    return "nothing, since no fsync was in flight".into();
+                }
                 format!("the last {:.1} ms, since no fsync was in flight", window.as_secs_f64() * 1e3)
             }
             Self::Window(window) => format!("the last {:.1} s", window.as_secs_f64()),

@@ -73,7 +73,7 @@ fn class(facts: &Circumstances) -> &'static str {
         "switch"
     } else if facts.failed_start || facts.unwritten.is_some() || facts.death == Death::DiskError {
         "disk"
-    } else if facts.power_cut.is_some() {
+    } else if facts.power_cut.is_some_and(|cut| cut.takes_unsynced) {
         "power"
     } else {
         "death"

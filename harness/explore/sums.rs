@@ -87,9 +87,14 @@ impl Sums<'_> {
         let share = percent(facts.broken_time_share);
         let message = if broken {
             let warning = if facts.accuses { "" } else { "warning, no verdict: " };
+            // What happened comes first: the counts say how likely it is.
             format!(
-                "{warning}{} of {booted} of {} break the promise ({share} of the time, of which {covered} is covered): {}: {}",
-                facts.broken, facts.model, worst.token, worst.message
+                "{warning}cut at {:.2} s ({}): {}. {} of {booted} of {} break the promise ({share} of the time, of which {covered} is covered)",
+                worst.at_us as f64 / 1e6,
+                worst.token,
+                worst.message,
+                facts.broken,
+                facts.model
             )
         } else {
             format!("{}: {booted}, {covered} of the time, keep the promise; {}", facts.model, worst.message)

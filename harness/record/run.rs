@@ -39,6 +39,8 @@ pub struct RunFacts {
     pub shard: Option<String>,
     /// Trials in the whole matrix.
     pub planned: u64,
+    /// Those of them that this engine cannot do, and the other one can.
+    pub elsewhere: u64,
     /// Trials that the filters left.
     pub selected: u64,
     /// The run was stopped before its end.

@@ -1,13 +1,15 @@
 //! What a run found, by cause and not by trial: a hundred trials that show one defect are one finding.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use super::cases::{name_of, shows_breach};
 use super::statistics::worst_share;
 use crate::record::{CaseHistory, History, TrialRecord, Verdict};
 
 /// Servers that are named one by one.
-const NAMES: usize = 4;
+const NAMES: usize = 6;
 
 /// Trials that say the same.
 pub struct Finding<'a> {
@@ -79,7 +81,7 @@ impl<'a> Cause<'a> {
             Verdict::Known => (known.unwrap_or_default(), String::new()),
             Verdict::Broken => (promise.unwrap_or_default(), anomalies(trial)),
             Verdict::Kept | Verdict::Inconclusive | Verdict::Unsupported | Verdict::Errored => {
-                (Default::default(), without_numbers(&trial.message))
+                (Default::default(), without_numbers(&nobody_in_particular(trial)))
             }
         };
         let remedy = match (&trial.known, trial.verdict) {
@@ -98,9 +100,11 @@ fn finding<'a>(trials: &'a [TrialRecord], cause: &Cause<'a>, numbers: Vec<usize>
         Verdict::Known => cause.because[1].to_owned(),
         Verdict::Broken if cause.signature.is_empty() => format!("Not kept: {}", cause.because[1]),
         Verdict::Broken => format!("{}. Not kept: {}", cause.signature, cause.because[1]),
-        Verdict::Kept | Verdict::Inconclusive | Verdict::Unsupported | Verdict::Errored => {
-            trials[numbers[0]].message.clone()
+        Verdict::Unsupported => {
+            let servers = numbers.iter().map(|&number| trials[number].server.as_str()).collect();
+            format!("{} ({})", nobody_in_particular(&trials[numbers[0]]), names(&servers))
         }
+        Verdict::Kept | Verdict::Inconclusive | Verdict::Errored => trials[numbers[0]].message.clone(),
     };
     let spared = spared(trials, &numbers);
     let names = |of: fn(&TrialRecord) -> &str| numbers.iter().map(|&number| of(&trials[number])).collect();
@@ -124,9 +128,9 @@ fn finding<'a>(trials: &'a [TrialRecord], cause: &Cause<'a>, numbers: Vec<usize>
 
 /// What to do about a cause: what is listed; else what can be said of any breach.
 fn remedy(cause: &Cause<'_>, spared: &BTreeSet<&str>) -> String {
-    let elsewhere = match spared.iter().copied().take(NAMES).collect::<Vec<_>>().join(", ") {
-        names if names.is_empty() => String::new(),
-        names => format!(" Not seen on {names}."),
+    let elsewhere = match spared.len() {
+        0 => String::new(),
+        _ => format!(" Not seen on {}.", names(spared)),
     };
     match cause.verdict {
         Verdict::Known if !cause.remedy.is_empty() => cause.remedy.to_owned(),
@@ -136,6 +140,15 @@ fn remedy(cause: &Cause<'_>, spared: &BTreeSet<&str>) -> String {
         }
         Verdict::Kept | Verdict::Inconclusive | Verdict::Unsupported | Verdict::Errored => String::new(),
     }
+}
+
+/// Names one by one, and how many more there are.
+fn names(all: &BTreeSet<&str>) -> String {
+    let mut names = all.iter().copied().take(NAMES).collect::<Vec<_>>().join(", ");
+    if all.len() > NAMES {
+        let _ = write!(names, " and {} more", all.len() - NAMES);
+    }
+    names
 }
 
 /// Servers on which the same policies kept their promises under the same faults, and none showed the same.
@@ -154,6 +167,16 @@ fn spared<'a>(trials: &'a [TrialRecord], numbers: &[usize]) -> BTreeSet<&'a str>
 fn anomalies(trial: &TrialRecord) -> String {
     let words: Vec<_> = trial.anomalies.iter().map(|anomaly| anomaly.as_str()).collect();
     words.join(", ")
+}
+
+/// What cannot be done, without the server that begins the sentence: others cannot either.
+fn nobody_in_particular(trial: &TrialRecord) -> Cow<'_, str> {
+    let version = trial.server_version.as_str();
+    let rest = trial
+        .message
+        .split_once(version)
+        .filter(|_| trial.verdict == Verdict::Unsupported && !version.is_empty());
+    rest.map_or(Cow::Borrowed(trial.message.as_str()), |(_, rest)| Cow::Borrowed(rest.trim_start()))
 }
 
 /// Messages that differ in their numbers alone say the same.

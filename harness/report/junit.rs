@@ -123,11 +123,10 @@ fn status(report: &Report, trial: &TrialRecord) -> TestCaseStatus {
         );
         status.set_description(told);
     }
-    // Earlier attempts put no pressure: that is why there were more.
-    for attempt in 1..trial.attempt {
+    for attempt in &trial.earlier {
         let mut rerun = TestRerun::new(NonSuccessKind::Error);
-        rerun.set_type("inconclusive");
-        rerun.set_message(format!("attempt {attempt} met no pressure and was repeated with more writes"));
+        rerun.set_type(attempt.verdict.as_str());
+        rerun.set_message(text::short(&attempt.message, MOST_TEXT).as_ref());
         status.add_rerun(rerun);
     }
     status

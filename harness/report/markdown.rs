@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::findings;
 use super::page::headline;
+use super::statistics::{class_rank, worst_share};
 use super::table::{Axis, Table, by};
 use super::text::{self, code, grouped, markdown};
 use crate::record::{Change, Diff, Outcome, Report, TrialRecord, Verdict};
@@ -19,9 +21,10 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
     let mut out = format!("## {}\n\n", markdown(&headline(report)));
     facts(&mut out, report);
     gate(&mut out, report);
-    for verdict in [Verdict::Broken, Verdict::Errored, Verdict::Inconclusive, Verdict::Known] {
+    for verdict in [Verdict::Broken, Verdict::Errored, Verdict::Inconclusive] {
         cases(&mut out, report, verdict);
     }
+    known(&mut out, report);
     changes(&mut out, report);
     if let Some(diff) = &report.baseline {
         let _ =
@@ -64,7 +67,7 @@ fn cases(out: &mut String, report: &Report, verdict: Verdict) {
     for trial in report.trials.iter().filter(|trial| trial.verdict == verdict) {
         let (count, other) = worst.entry(super::cases::name_of(&trial.name)).or_insert((0, trial));
         *count += 1;
-        if trial.lost > other.lost {
+        if worst_share(trial) > worst_share(other) {
             *other = trial;
         }
     }
@@ -75,14 +78,16 @@ fn cases(out: &mut String, report: &Report, verdict: Verdict) {
     let (trials, cases) = (text::count(trials, "trial"), text::count(all as u64, "case"));
     let _ = writeln!(out, "### {}: {trials}, {cases}\n", verdict.as_str());
     let mut rows: Vec<_> = worst.into_iter().collect();
-    rows.sort_by_key(|(_, (_, trial))| std::cmp::Reverse(trial.lost));
+    // The one that the headline speaks of is the first.
+    rows.sort_by(|(_, (_, one)), (_, (_, other))| {
+        let rank = class_rank(one).cmp(&class_rank(other));
+        rank.then(worst_share(other).total_cmp(&worst_share(one))).then(other.lost.cmp(&one.lost))
+    });
     let _ = writeln!(out, "| case | trials | lost | of | shape | what |\n|---|---:|---:|---:|---|---|");
     for (name, (count, trial)) in rows.iter().take(NAMED) {
-        let link = trial.known.as_ref().map(|known| known.link.as_str()).filter(|link| text::is_link(link));
-        let link = link.map(|link| format!(" ([listed]({link}))")).unwrap_or_default();
         let _ = writeln!(
             out,
-            "| {} | {count} | {} | {} | {} | {}{link} |",
+            "| {} | {count} | {} | {} | {} | {} |",
             code(&text::short(name, MOST_TEXT)),
             grouped(trial.lost),
             grouped(trial.acknowledged),
@@ -96,6 +101,33 @@ fn cases(out: &mut String, report: &Report, verdict: Verdict) {
     {
         let _ = writeln!(out, "Run the first of them again: {}\n", code(&text::short(&trial.repro, 1_000)));
     }
+}
+
+/// Listed defects by cause, with what to do.
+fn known(out: &mut String, report: &Report) {
+    let findings = findings::of(&report.trials, report.history.as_ref());
+    let known: Vec<_> = findings.iter().filter(|finding| finding.verdict == Verdict::Known).collect();
+    if known.is_empty() {
+        return;
+    }
+    let trials: usize = known.iter().map(|finding| finding.trials.len()).sum();
+    let (trials, causes) = (text::count(trials as u64, "trial"), text::count(known.len() as u64, "cause"));
+    let _ = writeln!(out, "### known: {trials}, {causes}\n");
+    let _ = writeln!(out, "| cause | trials | policies | what to do |\n|---|---:|---|---|");
+    for finding in known.iter().take(NAMED) {
+        let link = Some(finding.link).filter(|link| text::is_link(link));
+        let link = link.map(|link| format!(" ([listed]({link}))")).unwrap_or_default();
+        let policies: Vec<_> = finding.axes[1].1.iter().copied().collect();
+        let _ = writeln!(
+            out,
+            "| {}{link} | {} | {} | {} |",
+            markdown(&text::short(&finding.title, MOST_TEXT)),
+            finding.trials.len(),
+            markdown(&text::short(&policies.join(", "), MOST_TEXT)),
+            markdown(&text::short(&finding.remedy, MOST_TEXT))
+        );
+    }
+    more(out, known.len(), NAMED, "causes");
 }
 
 fn more(out: &mut String, all: usize, shown: usize, what: &str) {

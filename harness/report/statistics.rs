@@ -80,16 +80,61 @@ pub fn class(trial: &TrialRecord) -> &'static str {
     CLASSES[class_rank(trial)].0
 }
 
-/// The place of a trial's misfortune in the order of [`CLASSES`].
+/// The place of a trial's misfortune in the order of [`CLASSES`]. Of an explored trial that breaks a promise it is the one
+/// under which it does: its lives are one life that ends in several ways.
 pub fn class_rank(trial: &TrialRecord) -> usize {
-    let rank = |class: &str| CLASSES.iter().position(|(word, _)| *word == class).unwrap_or(0);
     if trial.anomalies.contains(&Anomaly::PolicyNotInForce) {
-        return rank("policy");
+        return rank_of("policy");
     }
-    let promises = trial.epochs.iter().filter_map(|epoch| epoch.promise.as_ref()).chain(&trial.promise);
-    let met = promises.map(|promise| rank(&promise.class));
-    let cut = trial.epochs.iter().any(|epoch| epoch.death.contains("power-cut"));
-    met.chain(cut.then(|| rank("power"))).max().unwrap_or(0)
+    let is_explored = trial.exploration.is_some();
+    let mut met = 0;
+    for epoch in trial.epochs.iter().filter(|epoch| !is_explored || speaks_of(trial, epoch)) {
+        let promised = epoch.promise.as_ref().map_or(0, |promise| rank_of(&promise.class));
+        let cut = if epoch.death.contains("power-cut") { rank_of("power") } else { 0 };
+        met = promised.max(cut).max(met);
+    }
+    let decided = trial.promise.as_ref().map_or(0, |promise| rank_of(&promise.class));
+    met.max(decided)
+}
+
+fn rank_of(class: &str) -> usize {
+    CLASSES.iter().position(|(word, _)| *word == class).unwrap_or(0)
+}
+
+/// What kind of misfortune each fault of a run is, where trials are put together by it: a fault may meet a policy to which
+/// it does nothing, and is no other fault for that.
+pub struct Kinds<'a>(BTreeMap<&'a str, usize>);
+
+impl<'a> Kinds<'a> {
+    /// A fault that makes the disk of any policy fail is about the disk; else it is about what most of its trials are, and
+    /// of equals about what is no death.
+    pub fn of(trials: &'a [TrialRecord]) -> Self {
+        let disk = rank_of("disk");
+        let mut tallies: BTreeMap<&str, BTreeMap<usize, usize>> = BTreeMap::new();
+        for trial in trials.iter().filter(|trial| trial.promise.is_some()) {
+            *tallies.entry(&trial.fault).or_default().entry(class_rank(trial)).or_default() += 1;
+        }
+        let kind = |tally: BTreeMap<usize, usize>| match tally.contains_key(&disk) {
+            true => disk,
+            false => {
+                tally.into_iter().max_by_key(|(rank, trials)| (*trials, *rank)).map_or(0, |(rank, _)| rank)
+            }
+        };
+        Self(tallies.into_iter().map(|(fault, tally)| (fault, kind(tally))).collect())
+    }
+
+    /// The place in the order of [`CLASSES`] of what a trial is put together by.
+    pub fn rank(&self, trial: &TrialRecord) -> usize {
+        match class_rank(trial) {
+            own if own == rank_of("policy") => own,
+            own => self.0.get(trial.fault.as_str()).copied().unwrap_or(own),
+        }
+    }
+
+    /// The same as a word.
+    pub fn word(&self, trial: &TrialRecord) -> &'static str {
+        CLASSES[self.rank(trial)].0
+    }
 }
 
 /// Whether a trial says something of the server: it was kept, or it was not.
@@ -97,12 +142,16 @@ pub fn proves(trial: &TrialRecord) -> bool {
     matches!(trial.verdict, Verdict::Kept | Verdict::Broken | Verdict::Known)
 }
 
-/// The lives that a trial's verdict speaks of: of one that broke a promise those that did, and not what others lost as they
-/// may.
-fn told(trial: &TrialRecord) -> impl Iterator<Item = &Epoch> {
+/// Whether a trial's verdict speaks of a life: that of one that broke a promise speaks of those that did, and not of what
+/// others lost as they may.
+fn speaks_of(trial: &TrialRecord, life: &Epoch) -> bool {
     let breaks = |verdict| matches!(verdict, Verdict::Broken | Verdict::Known);
     let breach = breaks(trial.verdict) && trial.epochs.iter().any(|epoch| breaks(epoch.verdict));
-    trial.epochs.iter().filter(move |epoch| !breach || breaks(epoch.verdict))
+    !breach || breaks(life.verdict)
+}
+
+fn told(trial: &TrialRecord) -> impl Iterator<Item = &Epoch> {
+    trial.epochs.iter().filter(|epoch| speaks_of(trial, epoch))
 }
 
 /// The life that lost the greatest share of what it had acknowledged, of those that the verdict speaks of.
@@ -135,6 +184,31 @@ pub fn chance_at_most(runs: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Promise;
+
+    #[test]
+    fn a_fault_is_of_one_kind_whatever_policies_it_meets() {
+        let trial = |fault: &str, class: &str| TrialRecord {
+            fault: fault.into(),
+            promise: Some(Promise { class: class.into(), ..Promise::default() }),
+            ..TrialRecord::default()
+        };
+        let trials = [
+            trial("failover", "failover"),
+            trial("failover", "death"),
+            trial("kill", "death"),
+            trial("kill", "death"),
+            trial("kill", "switch"),
+            trial("fsync-fails", "power"),
+            trial("fsync-fails", "power"),
+            trial("fsync-fails", "disk"),
+        ];
+        let kinds = Kinds::of(&trials);
+        let words: Vec<_> = trials.iter().map(|trial| kinds.word(trial)).collect();
+        assert_eq!(words, ["failover", "failover", "death", "death", "death", "disk", "disk", "disk"]);
+        let unsupported = TrialRecord { fault: "unsupported".into(), ..TrialRecord::default() };
+        assert_eq!(kinds.word(&unsupported), "death");
+    }
 
     #[test]
     fn a_breach_is_told_by_the_life_that_shows_it() {

@@ -63,6 +63,7 @@ impl Run {
             report: settings.report.clone(),
             shard: flags.shard.map(|shard| shard.to_string()),
             planned: matrix.count() as u64,
+            elsewhere: (matrix.count() - matrix.cases(Some(engine_name)).count()) as u64,
             selected: cases.len() as u64,
             servers: matrix
                 .servers

@@ -7,16 +7,13 @@ use serde::Serialize;
 use crate::contract::table::{self, Source};
 use crate::record::{Anomaly, Epoch, Report, TrialRecord, Verdict};
 use crate::report::findings::Finding;
-use crate::report::statistics::{CLASSES, class, worst_life, worst_share, worst_window};
+use crate::report::statistics::{CLASSES, Kinds, worst_life, worst_share, worst_window};
 
 /// Longest message that a page shows of a trial without details.
 const MESSAGE: usize = 600;
 
 /// Into how many parts the writes of a life are put to say where a loss lies.
 const PARTS: usize = 16;
-const DEATH: &str = "death";
-/// A trial that met another policy than it was named for says nothing of its fault.
-const NOT_IN_FORCE: &str = "policy";
 
 /// What the page's script reads.
 #[derive(Serialize)]
@@ -130,7 +127,7 @@ impl<'a> Columns<'a> {
         let place = |trial: &TrialRecord| {
             trial.name.split("::").nth(2).map_or_else(|| trial.persistence.clone(), str::to_owned)
         };
-        let kinds = kinds(trials);
+        let kinds = Kinds::of(trials);
         Self {
             suite: Column::of(trials, |trial| trial.suite.clone()),
             server: Column::of(trials, |trial| trial.server.clone()),
@@ -151,10 +148,7 @@ impl<'a> Columns<'a> {
             anomalies: Column::of(trials, |trial| {
                 trial.anomalies.iter().map(|anomaly| anomaly.as_str()).collect::<Vec<_>>().join(" ")
             }),
-            class: Column::of(trials, |trial| match class(trial) {
-                NOT_IN_FORCE => NOT_IN_FORCE.into(),
-                own => kinds.get(trial.fault.as_str()).copied().unwrap_or(own).into(),
-            }),
+            class: Column::of(trials, |trial| kinds.word(trial).into()),
             classes: CLASSES,
             promise: Column::of(trials, |trial| promise(trial).into()),
             sources: table::SOURCES,
@@ -194,22 +188,6 @@ impl<'a> Columns<'a> {
             cpus: report.run.cpus,
         }
     }
-}
-
-/// The kind of a fault is the one that most of its trials are of, and of equals one that is no death: a fault that damages
-/// files may meet a policy that has none.
-fn kinds(trials: &[TrialRecord]) -> HashMap<&str, &'static str> {
-    let mut tallies: HashMap<&str, BTreeMap<&'static str, usize>> = HashMap::new();
-    for trial in trials.iter().filter(|trial| trial.promise.is_some()) {
-        *tallies.entry(&trial.fault).or_default().entry(class(trial)).or_default() += 1;
-    }
-    let most = |tally: BTreeMap<&'static str, usize>| {
-        tally
-            .into_iter()
-            .max_by_key(|(kind, trials)| (*trials, *kind != DEATH))
-            .map_or(DEATH, |(kind, _)| kind)
-    };
-    tallies.into_iter().map(|(fault, tally)| (fault, most(tally))).collect()
 }
 
 /// A digit for each sixteenth of the acknowledged writes of the life that lost the greatest share, in their order: 0 where all
@@ -317,24 +295,5 @@ mod tests {
         assert_eq!(of(&[1, 1], &[0, 1]), "0000000099999999");
         let lives = vec![life(&[100], &[0]), life(&[4], &[4])];
         assert_eq!(lost_at(&trial(lives)), "9".repeat(16));
-    }
-
-    #[test]
-    fn a_fault_is_of_the_kind_that_most_of_its_trials_are_of() {
-        let trial = |fault: &str, class: &str| TrialRecord {
-            fault: fault.into(),
-            promise: Some(crate::record::Promise { class: class.into(), ..Default::default() }),
-            ..TrialRecord::default()
-        };
-        let trials = [
-            trial("failover", "failover"),
-            trial("failover", "death"),
-            trial("kill", "death"),
-            trial("kill", "death"),
-            trial("kill", "switch"),
-            TrialRecord { fault: "unsupported".into(), ..TrialRecord::default() },
-        ];
-        let kinds = kinds(&trials);
-        assert_eq!((kinds["failover"], kinds["kill"], kinds.get("unsupported")), ("failover", DEATH, None));
     }
 }

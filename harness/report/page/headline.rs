@@ -8,7 +8,7 @@ use crate::record::{Check, Outcome, Report, TrialRecord, Verdict, exit};
 use crate::report::breach;
 use crate::report::cases::{self, name_of};
 use crate::report::findings::Finding;
-use crate::report::statistics::{chance_at_most, class, class_rank, proves, worst_share};
+use crate::report::statistics::{Kinds, chance_at_most, class, class_rank, proves, worst_share};
 use crate::report::text::{count, grouped, short};
 
 /// Policies that are named one by one.
@@ -168,8 +168,9 @@ pub fn tone(report: &Report) -> &'static str {
 /// How many promises, one of a policy under one kind of misfortune each, were kept, and how many were not.
 pub fn promises(report: &Report) -> String {
     let mut promises: BTreeMap<(&str, usize), Verdict> = BTreeMap::new();
+    let kinds = Kinds::of(&report.trials);
     for trial in report.trials.iter().filter(|trial| proves(trial)) {
-        let worst = promises.entry((&trial.persistence, class_rank(trial))).or_insert(Verdict::Kept);
+        let worst = promises.entry((&trial.persistence, kinds.rank(trial))).or_insert(Verdict::Kept);
         if cases::weight(trial.verdict) < cases::weight(*worst) {
             *worst = trial.verdict;
         }
@@ -231,8 +232,9 @@ fn gate(report: &Report) -> Option<Highlight> {
 
 /// Policies that lost nothing when the process died, and what the same policies did when the power went.
 fn spared(report: &Report) -> Option<Highlight> {
+    let kinds = &Kinds::of(&report.trials);
     let of = |class: &'static str| {
-        report.trials.iter().filter(move |trial| proves(trial) && self::class(trial) == class)
+        report.trials.iter().filter(move |trial| proves(trial) && kinds.word(trial) == class)
     };
     let mut policies: BTreeMap<&str, (u64, bool)> = BTreeMap::new();
     for trial in of("death") {
@@ -292,8 +294,20 @@ fn untested(report: &Report, findings: &[Finding<'_>]) -> Option<Highlight> {
     }
     words.extend(report.missing.iter().cloned());
     let run = &report.run;
-    if run.selected < run.planned {
-        words.push(format!("{} of {} trials were selected", grouped(run.selected), grouped(run.planned)));
+    if run.elsewhere > 0 {
+        let (needs, engine) =
+            if run.engine == "process" { ("containers", "docker") } else { ("local processes", "process") };
+        words.push(format!(
+            "{}: they need {needs}, OUTLAST_ENGINE={engine} runs them",
+            count(run.elsewhere, "trial")
+        ));
+    }
+    if run.selected + run.elsewhere < run.planned {
+        words.push(format!(
+            "{} of {} trials were selected by the command line",
+            grouped(run.selected),
+            grouped(run.planned)
+        ));
     }
     let text = words.join(" · ");
     (!text.is_empty()).then_some(Highlight { label: "Not tested", text })
