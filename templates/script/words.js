@@ -53,6 +53,8 @@ const oddsText = (k, n) => {
   }
   return seenOdds.get(key);
 };
+// A time in RFC 3339 to the second.
+const moment = (text) => text.replace(/^(\S{10})T(\S{8})(?:\.\d+)?Z$/, "$1 $2 UTC");
 const MARKS = { broken: "✕", errored: "!", inconclusive: "?", known: "◆", unsupported: "–", kept: "✓" };
 const RANK = { broken: 5, errored: 4, inconclusive: 3, known: 2, unsupported: 1, kept: 0 };
 const SHAPES = {
