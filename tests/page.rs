@@ -311,7 +311,7 @@ fn policy(name: &str, class: &str, bound_ms: f64, lost: u64, p99_ms: f64) -> Vec
         let promise = trial.promise.as_mut().unwrap();
         (promise.bound_ms, promise.class) = (Some(bound_ms), class.into());
         for epoch in &mut trial.epochs {
-            (epoch.promise, epoch.lost) = (trial.promise.clone(), lost);
+            (epoch.promise, epoch.lost, epoch.window_ms) = (trial.promise.clone(), lost, trial.window_ms);
             epoch.pressure.latency_p99_ms = Some(p99_ms + seed as f64 / 100.0);
         }
         JournalLine::Finished(trial)
@@ -544,7 +544,7 @@ fn each_model_of_an_explored_disk_has_a_line_of_its_own() {
     }
     assert!(!says.contains("life"), "{says}");
     // The lines lie below each other.
-    assert_eq!(browser.number("new Set([...document.querySelectorAll('.timeline .acked')].map((one) => one.getAttribute('d').split(' ')[1])).size"), 3.0);
+    assert_eq!(browser.number("new Set([...document.querySelectorAll('.timeline path.acked')].map((one) => one.getAttribute('d').split(' ')[1])).size"), 3.0);
     assert_eq!(
         browser.text(&texts(".timeline .views button")),
         "whole trial|around the cut of process-kill and fsync-only|around the cut of reordered"
