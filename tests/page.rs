@@ -491,7 +491,7 @@ fn figures_that_stand_together_are_those_of_one_life() {
     for epoch in &mut trial.epochs {
         epoch.promise = trial.promise.clone();
     }
-    trial.message = "lost 100 of 1000 acknowledged writes".into();
+    trial.message = "lost 7 of 16 acknowledged writes, the oldest 0.01 s before the fault".into();
     let page = many::page(folder.path(), finished(vec![trial, records::trial("keeps", 2, Verdict::Kept)]));
     browser.open(&page, "");
     let says = browser.text("document.querySelector('#map-table td.k-allowed').getAttribute('aria-label')");
@@ -510,7 +510,7 @@ fn figures_that_stand_together_are_those_of_one_life() {
         browser.text("document.querySelector('#trial .say').textContent + '|' + document.querySelector('#trial .say').nextSibling.textContent")
     };
     let (two, one) = (say("loses", 1), say("keeps", 2));
-    assert!(two.starts_with("in the life that decided: lost 100 of 1,000"), "{two}");
+    assert!(two.starts_with("in the life that decided: lost 7 of 16 acknowledged writes, the oldest 0.01 s"), "{two}");
     assert!(two.contains("|All its lives together: 1,016 writes acknowledged, 107 lost"), "{two}");
     assert!(one.starts_with("kept all 1,000") && !one.contains("All its lives"), "{one}");
 }

@@ -343,6 +343,19 @@ mod tests {
     }
 
     #[test]
+    fn a_life_is_unread_where_the_server_never_came_back_and_nothing_is_known() {
+        let refused = Epoch { anomalies: vec![Anomaly::RefusedToStart], ..life(&[9], &[0]) };
+        let of = |epoch: &Epoch| TrialRecord { epochs: vec![epoch.clone()], ..TrialRecord::default() };
+        assert!(unread(&of(&refused)));
+        assert!(!unread(&of(&life(&[9], &[0]))), "it said nothing of a start");
+        // Mended, and then read.
+        assert!(!unread(&of(&Epoch { recovery_ms: Some(9.0), ..refused.clone() })));
+        assert!(!unread(&of(&Epoch { in_doubt_present: 1, ..refused.clone() })));
+        // Others of its states were read.
+        assert!(!unread(&TrialRecord { exploration: Some(Default::default()), ..of(&refused) }));
+    }
+
+    #[test]
     fn a_fault_is_of_the_kind_that_most_of_its_trials_are_of() {
         let trial = |fault: &str, class: &str| TrialRecord {
             fault: fault.into(),
