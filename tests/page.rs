@@ -510,7 +510,10 @@ fn figures_that_stand_together_are_those_of_one_life() {
         browser.text("document.querySelector('#trial .say').textContent + '|' + document.querySelector('#trial .say').nextSibling.textContent")
     };
     let (two, one) = (say("loses", 1), say("keeps", 2));
-    assert!(two.starts_with("in the life that decided: lost 7 of 16 acknowledged writes, the oldest 0.01 s"), "{two}");
+    assert!(
+        two.starts_with("in the life that decided: lost 7 of 16 acknowledged writes, the oldest 0.01 s"),
+        "{two}"
+    );
     assert!(two.contains("|All its lives together: 1,016 writes acknowledged, 107 lost"), "{two}");
     assert!(one.starts_with("kept all 1,000") && !one.contains("All its lives"), "{one}");
 }
