@@ -32,6 +32,10 @@ const reproOf = (i) => word("repro", i).replace("{}", () => names[i]);
 // A trial proves something, or it does not.
 const proves = data.verdict.words.map((verdict) => ["kept", "broken", "known"].includes(verdict));
 const provesAt = (i) => proves[data.verdict.at[i]];
+const NEVER_BACK = ["refused-to-start", "needs-manual-repair", "stuck-loading"];
+// It never came back, and nothing was lost that anybody could have seen: what survived was not read.
+const unreadTrials = new Set(data.unread);
+const unreadAt = (i) => unreadTrials.has(i);
 const anomalyWords = [...new Set(data.anomalies.words.flatMap((text) => text.split(" ")))].filter(Boolean).sort();
 
 // Details are opened a pack at a time, and the last few packs are remembered.

@@ -32,7 +32,7 @@ const bootLine = (disk, token, trial, i) => {
 const statesTable = (title, disk, found, trial, i) => {
   if (!found?.length) return null;
   const rows = [...found].sort((a, b) => b.lost - a.lost || b.broken_ms - a.broken_ms).map((one) => [
-    el("code", {}, one.token), count(one.lost), one.window_ms == null ? "–" : ms(one.window_ms),
+    el("code", { class: "token" }, one.token), count(one.lost), el("span", { class: "token" }, one.window_ms == null ? "–" : ms(one.window_ms)),
     el("span", {}, ms(one.at_ms), el("span", { class: "quiet range" }, "after: " + one.after)),
     `${ms(one.broken_ms)}, ${plural(one.cuts, "cut")}`,
     el("span", {}, one.message, one.anomalies.length ? el("span", { class: "quiet range" }, one.anomalies.join(", ")) : ""),

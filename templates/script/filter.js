@@ -7,7 +7,7 @@ const textOf = (i) => {
 const MEASURES = { lost: "lost", acknowledged: "acknowledged", written: "acknowledged", doubt: "in_doubt", window: "window_ms", recovery: "recovery_ms", took: "duration_ms", rate: "rate", p99: "p99_ms", attempt: "attempt", seed: "seed", share: "share" };
 const UNITS = { "": 1, ms: 1, s: 1000, min: 60_000, k: 1000, "%": 100 };
 const measureOf = (term) => {
-  const found = /^([a-z0-9]+)(<=|>=|<|>|=)(\d+(?:\.\d+)?)(ms|s|min|k|%)?$/.exec(term);
+  const found = /^([a-z0-9]+)(<=|>=|<|>|=)(\d+(?:\.\d+)?)(ms|s|min|k|%)?$/.exec(term.replace(/(\d),(?=\d{3}(?!\d))/g, "$1"));
   const column = found && data[MEASURES[found[1]]];
   if (!column) return null;
   const limit = Number(found[3]) * UNITS[found[4] ?? ""];

@@ -11,7 +11,7 @@ const COLUMNS = [
   { key: "class", title: "Kind of fault", width: 140, text: (i) => CLASSES[word("class", i)] ?? word("class", i), off: true },
   { key: "engine", title: "Engine", width: 80, off: true },
   { key: "seed", title: "Seed", width: 50, order: (i) => data.seed[i], number: true, off: true },
-  { key: "lost", title: "Lost", width: 78, order: (i) => data.lost[i], cell: (i) => el("span", { class: data.lost[i] ? "lossy" : "quiet" }, count(data.lost[i])), text: (i) => data.lost[i], number: true },
+  { key: "lost", title: "Lost", width: 78, order: (i) => data.lost[i], cell: (i) => el("span", { class: data.lost[i] ? "lossy" : "quiet" }, unreadAt(i) ? "not read" : count(data.lost[i])), text: (i) => data.lost[i], number: true },
   { key: "share", title: "Share", width: 62, order: (i) => data.share[i], cell: (i) => percent(data.share[i]), text: (i) => data.share[i] / 10_000, number: true, off: true },
   { key: "acknowledged", title: "Written", width: 76, order: (i) => data.acknowledged[i], cell: (i) => count(data.acknowledged[i]), text: (i) => data.acknowledged[i], number: true },
   { key: "in_doubt", title: "In doubt", width: 72, order: (i) => data.in_doubt[i], cell: (i) => count(data.in_doubt[i]), text: (i) => data.in_doubt[i], number: true, off: true },

@@ -82,7 +82,7 @@ const revealCell = (cell) => {
   if (column + mapCellWidth() > mapFrame.scrollLeft + wide) mapFrame.scrollLeft = column + mapCellWidth() - wide;
 };
 const drawLegend = () => {
-  const colorsOf = [["kept", "0", "nothing lost"], ["allowed", "86%", "lost what the promise allows"], ["known", "86% ◆", "a listed defect"], ["broken", "86% ✕", "more than was promised"]];
+  const colorsOf = [["kept", "0", "nothing lost"], ["allowed", "86%", "lost what the promise allows"], ["known", "◆ 86%", "a listed defect"], ["broken", "✕ 86%", "more than was promised"]];
   const sample = svg("svg", { class: "glyph", viewBox: "0 0 64 8", width: 64, height: 8, "aria-hidden": "true" }, ...lossBars("0000000002579999", 0, 0, 64, 8));
   $("map-legend").replaceChildren(
     ...colorsOf.map(([kind, text, what]) => el("span", {}, el("span", { class: "swatch k-" + kind }, text), " " + what)),

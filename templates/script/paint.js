@@ -42,7 +42,7 @@ const paintCell = (g, cell, x, y, width) => {
   const room = width - 10;
   g.fillStyle = kind === "kept" ? colors.quiet : colors.ink;
   g.font = `600 13px ${colors.sans}`;
-  g.fillText(fitted(g, headOfCell(cell), room), x + 7, y + 15);
+  g.fillText(headOfCell(cell, (text, before) => fitted(g, text, room - g.measureText(before).width)), x + 7, y + 15);
   g.font = `11px ${colors.sans}`;
   const age = ageOfCell(cell);
   if (age) g.fillText(fitted(g, age, room), x + 7, y + 27);

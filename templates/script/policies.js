@@ -46,7 +46,8 @@ const readPolicies = () => {
     const verdict = word("verdict", i);
     if (verdict === "known" || verdict === "broken") {
       one[verdict]++;
-      one.flaw = i;
+      // A breach speaks for a policy rather than a listed defect.
+      if (one.flaw < 0 || (verdict === "broken" && word("verdict", one.flaw) !== "broken")) one.flaw = i;
     }
     // A loss that no time bounds is as long as the trial happened to write: its age says nothing of the next one.
     const bound = data.bound_ms[i] ?? Infinity;
@@ -75,8 +76,16 @@ const bar = (value, most) => {
   node.firstChild.style.width = (most ? Math.max(2, (100 * value) / most) : 0) + "%";
   return node;
 };
+// Share, count and age of the worst loss are those of one life; the oldest of all is told apart, where it is another.
+const worstLoss = (one) => {
+  if (!one.lossy) return [];
+  const life = lifeAt(one.worst), age = ms(life[2]), oldest = windowText(one.window);
+  return [` (${writesText(life)})${age ? ` · ${age}` : ""}`, oldest === age ? "" : el("span", { class: "quiet range" }, one.window === Infinity ? oldest : `the oldest of any trial ${oldest}`)];
+};
 const COST = ["Policy", "Writes per second", "p99 of a write", "Worst loss", "Promised at most", "Recovery at worst", "Trials"];
+let crowd;
 const drawPolicies = () => {
+  crowd ??= packLanes().count;
   const list = readPolicies();
   const loss = BUDGETS[$("budget-loss").selectedIndex][1], recovery = ABSENCES[$("budget-recovery").selectedIndex][1];
   const [words, best] = advise(list, loss, recovery);
@@ -87,12 +96,12 @@ const drawPolicies = () => {
     const [mark, title] = one === best ? ["★", "advised"] : !one.tested ? ["–", untestedText(one)] : !within ? ["✕", "over the budget"] : promised(one, loss) ? ["✓", "within the budget"] : ["○", "was within the budget; its promise allows more"];
     const cell = (title, attrs, ...kids) => el("td", { "data-title": title, ...attrs }, ...kids);
     return el("tr", { class: one === best ? "best" : within ? "" : "out" },
-      el("th", { scope: "row" }, el("span", { class: "fit", role: "img", "aria-label": title, title }, mark), one.name, flawed(one) ? " " : "", flawed(one) ? el("span", { class: one.broken ? "no" : "v-known", title: `${plural(one.broken + one.known, "trial")} show a defect` }, one.broken ? "✕ breach" : " defect") : ""),
+      el("th", { scope: "row" }, el("span", { class: "fit", role: "img", "aria-label": title, title }, mark), one.name, flawed(one) ? " " : "", flawed(one) ? el("span", { class: one.broken ? "no" : "v-known", title: flawText(one) }, one.broken ? "✕ breach" : " defect") : ""),
       cell(COST[1], { class: "n" }, one.rate == null ? "–" : count(one.rate), bar(one.rate ?? 0, mostRate)),
       cell(COST[2], { class: "n" }, one.p99 == null ? "–" : ms(one.p99), el("span", { class: "quiet range" }, one.range ? `${ms(one.range[0])} – ${ms(one.range[1])}` : one.p99 == null ? "" : "too few to compare"), bar(one.p99 ?? 0, mostP99)),
-      cell(COST[3], {}, !one.runs ? "–" : one.lossy ? el("a", { href: addressOf({ trial: names[one.worst] }) }, percent(one.share)) : "nothing", one.lossy ? ` · ${windowText(one.window)}` : "", one.tested ? "" : el("span", { class: "quiet range" }, untestedText(one))),
+      cell(COST[3], {}, !one.runs ? "–" : one.lossy ? el("a", { href: addressOf({ trial: names[one.worst] }) }, percent(one.share)) : "nothing", ...worstLoss(one), one.tested ? "" : el("span", { class: "quiet range" }, untestedText(one))),
       cell(COST[4], { class: "n" }, !one.runs ? "–" : one.bound === 0 ? "nothing" : windowText(one.bound)),
-      cell(COST[5], { class: "n" }, one.away ? `✕ stayed away in ${count(one.away)}` : one.recovery == null ? "–" : ms(one.recovery), one.refused ? el("span", { class: "quiet range" }, `refused in ${count(one.refused)}, as it may`) : ""),
+      cell(COST[5], { class: "n" }, one.away ? `✕ ${awayText(one).replace(/ trials?$/, "")}` : one.recovery == null ? "–" : ms(one.recovery), one.refused ? el("span", { class: "quiet range" }, `refused in ${count(one.refused)}, as it may`) : ""),
       cell(COST[6], { class: "n quiet" }, count(one.runs), one.lossy || !one.runs ? "" : ` ≤${chanceText(one.runs)}`));
   };
   $("cost-table").replaceChildren(
@@ -100,7 +109,7 @@ const drawPolicies = () => {
     el("thead", {}, el("tr", {}, ...COST.map((text, n) => el("th", { scope: "col", class: [1, 2, 4, 5, 6].includes(n) ? "n" : "" }, text)))),
     el("tbody", {}, ...list.map(row)));
   const pace = list.find((one) => one.pace)?.pace;
-  $("cost-fine").textContent = `★ advised, ✓ within the budget, ○ was within it though its promise allows more, ✕ over it, – not tested under all that is ticked. Medians over the trials of a policy; below a latency, the range that holds its median (95% sure)${pace ? `; this workload is held to ${count(pace)} writes per second, so its throughput says whether a policy keeps up, and its latency what it costs` : ""}. Trials share ${plural(data.cpus, "processor")} with each other: compare the figures, do not quote them.`;
+  $("cost-fine").textContent = `★ advised, ✓ within the budget, ○ was within it though its promise allows more, ✕ over it, – not tested under all that is ticked. Medians over the trials of a policy; below a latency, the range that holds its median (95% sure)${pace ? `; this workload is held to ${count(pace)} writes per second, at least until shortly before the fault` : ""}. ${crowd > 1 ? `Up to ${count(crowd)} trials at once share` : "Trials run on"} ${plural(data.cpus, "processor")}: compare the figures, do not quote them.`;
   drawFrontier(list, best, loss, recovery);
 };
 const startPolicies = () => {
@@ -140,6 +149,7 @@ const startPolicies = () => {
   }
   for (const select of Object.values(costPick)) select.addEventListener("change", drawPolicies);
   $("budget").addEventListener("input", drawPolicies);
+  repaints.push(drawPolicies);
   $("budget").addEventListener("submit", (event) => event.preventDefault());
   drawPolicies();
 };

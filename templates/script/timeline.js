@@ -66,23 +66,36 @@ const spanRow = (kind, events, scale, top) => {
   parts.push(label(ms(lengthOf(longest)), left, Math.max(right, left + 2)));
   return parts;
 };
+// Lives follow each other on one line. Models of an explored disk end one and the same life in different ways: a line for each.
+const livesOf = (trial, epochs, end, { from, to, x, has, L }, axis) => trial.epochs.flatMap((epoch, n) => {
+  const next = trial.epochs[n + 1], right = Math.min(to, next ? next.from_ms : end), left = Math.max(from, n ? epoch.from_ms : 0);
+  const ground = right > left && n % 2 ? svg("rect", { class: "life", x: x(left), y: 0, width: x(right) - x(left), height: axis }) : null;
+  const seen = has(epoch.from_ms) || (epoch.from_ms < from && epoch.fault_ms > from);
+  return [ground, seen ? svg("text", { x: Math.max(L, x(Math.max(epoch.from_ms, from))) + 2, y: 13, class: "title" }, `life ${n + 1}`) : null].filter(Boolean);
+});
+const cutOf = (epoch, { x, has, W, R }, base, wave) => {
+  if (!has(epoch.fault_ms)) return [];
+  const at = x(epoch.fault_ms), text = `✕ cut at ${ms(epoch.fault_ms)}`, after = at + text.length * 6.6 < W - R;
+  return [svg("line", { class: "strike", x1: at, x2: at, y1: base - wave, y2: base }), svg("text", { class: "at strike", x: after ? at + 5 : at - 5, y: base - wave + 9, "text-anchor": after ? "start" : "end" }, text)];
+};
 const drawTimeline = (trial, epochs, end, scale) => {
-  const { from, to, x, has, L, R, W, small } = scale, top = 24, wave = small ? 84 : 108, base = top + wave, SPAN = 17;
+  const { from, to, x, L, R, W, small } = scale, models = trial.exploration != null, rowsOfWrites = models ? Math.max(1, epochs.length) : 1, top = models ? 8 : 24, wave = models ? 52 : small ? 84 : 108, SPAN = 17;
+  const baseOf = (n) => top + wave + (models ? n * (wave + 16) : 0), base = baseOf(rowsOfWrites - 1);
   const spans = SPANS.filter((kind) => trial.events.some((event) => event.kind === kind && lasts(event)));
   const { marks, rows } = placeMarks(trial.events, scale);
   const spanTop = base + 10, markTop = spanTop + spans.length * SPAN + 16, axis = markTop + rows * 16 + 4, H = axis + 24;
-  const root = svg("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "img", "aria-label": `Timeline: ${plural(trial.events.length, "event")}, ${plural(trial.epochs.length, "life", "lives")}. The list of what happened says the same.` });
+  const root = svg("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "img", "aria-label": `Timeline: ${plural(trial.events.length, "event")}, ${models ? plural(epochs.length, "model") : plural(trial.epochs.length, "life", "lives")}. The list of what happened says the same.` });
   root.append(svg("defs", {}, svg("pattern", { id: "hatch", width: 4, height: 4, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("rect", { width: 4, height: 4, class: "gone" }), svg("line", { x1: 0, y1: 0, x2: 0, y2: 4, class: "grain" }))));
-  trial.epochs.forEach((epoch, n) => {
-    const next = trial.epochs[n + 1], right = Math.min(to, next ? next.from_ms : end), left = Math.max(from, n ? epoch.from_ms : 0);
-    if (right > left && n % 2) root.append(svg("rect", { class: "life", x: x(left), y: 0, width: x(right) - x(left), height: axis }));
-    if (has(epoch.from_ms) || (epoch.from_ms < from && epoch.fault_ms > from)) root.append(svg("text", { x: Math.max(L, x(Math.max(epoch.from_ms, from))) + 2, y: 13, class: "title" }, `life ${n + 1}`));
+  if (!models) root.append(...livesOf(trial, epochs, end, scale, axis));
+  epochs.forEach((epoch, n) => {
+    const own = baseOf(n);
+    root.append(
+      svg("path", { class: "acked", d: densityPath(epoch.ack_density, epoch, scale, own, wave) }),
+      svg("path", { class: "sent", d: densityPath(epoch.sent_density, epoch, scale, own, wave) }),
+      svg("path", { class: "lost", d: densityPath(epoch.lost_density, epoch, scale, own, wave, 5), fill: "url(#hatch)" }));
+    if (models) root.append(...cutOf(epoch, scale, own, wave), svg("text", { x: L - 8, y: own, "text-anchor": "end" }, modelOf(epoch).slice(0, 14), svg("title", {}, modelOf(epoch))), svg("line", { class: "axis", x1: L, x2: W - R, y1: own, y2: own }));
   });
-  for (const epoch of epochs) root.append(
-    svg("path", { class: "acked", d: densityPath(epoch.ack_density, epoch, scale, base, wave) }),
-    svg("path", { class: "sent", d: densityPath(epoch.sent_density, epoch, scale, base, wave) }),
-    svg("path", { class: "lost", d: densityPath(epoch.lost_density, epoch, scale, base, wave, 5), fill: "url(#hatch)" }));
-  root.append(svg("text", { x: L - 8, y: base, "text-anchor": "end" }, "writes"), svg("line", { class: "axis", x1: L, x2: W - R, y1: base, y2: base }));
+  if (!models || !epochs.length) root.append(svg("text", { x: L - 8, y: base, "text-anchor": "end" }, "writes"), svg("line", { class: "axis", x1: L, x2: W - R, y1: base, y2: base }));
   spans.forEach((kind, n) => root.append(...spanRow(kind, trial.events.filter((event) => event.kind === kind && lasts(event)), scale, spanTop + n * SPAN)));
   // All lines before all words: a word stands out from the lines that pass below it.
   const isFault = ({ event }) => event.kind === "fault";
@@ -97,18 +110,25 @@ const drawTimeline = (trial, epochs, end, scale) => {
   }
   return root;
 };
+// The surroundings of each fault; of faults at the same moment one view shows all.
+const faultViews = (trial, epochs, end) => {
+  const models = trial.exploration != null, near = Math.max(40, Math.min(400, end / 12)), views = [];
+  for (const [n, epoch] of (models ? epochs : trial.epochs).entries()) {
+    const at = epoch.fault_ms, name = models ? modelOf(epoch) : String(n + 1), same = views.find((view) => Math.abs(view.at - at) < near / 10);
+    if (same) same.names.push(name);
+    else views.push({ at, names: [name] });
+  }
+  return views.map(({ at, names }) => [`around ${models ? "the cut of" : "fault"} ${listed(names)}`, [Math.max(0, at - near), at + near]]);
+};
 // The line that is on the page is drawn anew when its place gets another width.
 let redrawTimeline = () => {};
 const timeline = (trial) => {
   const epochs = trial.epochs.filter((epoch) => epoch.ack_density.length);
-  const ends = [...trial.events.map((event) => event.until_ms ?? event.at_ms), ...epochs.map((epoch) => epoch.from_ms + epoch.bucket_ms * epoch.ack_density.length)];
+  const ends = [...trial.events.map((event) => event.until_ms ?? event.at_ms), ...epochs.map((epoch) => Math.max(epoch.fault_ms, epoch.from_ms + epoch.bucket_ms * epoch.ack_density.length))];
   if (!ends.length) return el("p", { class: "quiet" }, "Nothing happened that could be drawn.");
   const end = ends.reduce((one, other) => Math.max(one, other), 1);
   const views = [["whole trial", [0, end]]];
-  trial.epochs.forEach((epoch, n) => {
-    const near = Math.max(40, Math.min(400, end / 12));
-    views.push([`around fault ${n + 1}`, [Math.max(0, epoch.fault_ms - near), epoch.fault_ms + near]]);
-  });
+  views.push(...faultViews(trial, epochs, end));
   let view = views[0], drawn = 0;
   const box = el("div", { class: "timeline" });
   const draw = () => {
@@ -121,7 +141,7 @@ const timeline = (trial) => {
         draw();
       }, { "aria-pressed": String(one === view) }))),
       drawTimeline(trial, epochs, end, scaleOf(Math.max(300, room), view[1])),
-      el("p", { class: "hint" }, el("span", { class: "key acked" }), " acknowledged ", el("span", { class: "key sent" }), " sent ", el("span", { class: "key lost" }), " acknowledged and lost. Height is the square root of writes per second, each life on its own scale.", known.length > MANY ? " Bars of a line with many are the higher the longer they took; the longest bears its time." : ""));
+      el("p", { class: "hint" }, el("span", { class: "key acked" }), " acknowledged ", el("span", { class: "key sent" }), " sent ", el("span", { class: "key lost" }), " acknowledged and lost. ", `Height is the square root of writes per second, each ${trial.exploration ? "model" : "life"} on its own scale.`, known.length > MANY ? " Bars of a line with many are the higher the longer they took; the longest bears its time." : ""));
   };
   draw();
   redrawTimeline = () => box.isConnected && box.clientWidth !== drawn && draw();

@@ -12,10 +12,10 @@ const bytes = (n) => {
   if (n < 10_000) return count(n) + " B";
   return n < 10_000_000 ? count(Math.round(n / 1024)) + " KiB" : count(Math.round(n / 1_048_576)) + " MiB";
 };
-// A verdict's sentence with its numbers as they stand elsewhere on the page.
+// A verdict's sentence with its numbers as they stand elsewhere on the page; an age of another life than the sentence's stays out.
 const tell = (text, window) => text
   .replace(/\b(lost|of|all) (\d{4,})(?= (?:of \d|acknowledged))/g, (_, before, number) => `${before} ${count(Number(number))}`)
-  .replace(/[\d.]+ s before the fault/, (found) => (window == null ? found : `${ms(window)} before the fault`));
+  .replace(/\d+(?:\.(\d+))? s before the fault/, (found, decimals = "") => (window == null || Math.abs(window / 1000 - parseFloat(found)) > 0.51 * 10 ** -decimals.length ? found : `${ms(window)} before the fault`));
 // A share in parts of ten thousand.
 const percent = (parts) => (parts >= 9950 ? "100%" : parts >= 100 ? Math.round(parts / 100) + "%" : parts > 0 ? "<1%" : "0");
 const plural = (n, one, many = one + "s") => `${count(n)} ${n === 1 ? one : many}`;
@@ -53,6 +53,8 @@ const oddsText = (k, n) => {
   }
   return seenOdds.get(key);
 };
+// A time in RFC 3339 to the second.
+const moment = (text) => text.replace(/^(\S{10})T(\S{8})(?:\.\d+)?Z$/, "$1 $2 UTC");
 const MARKS = { broken: "✕", errored: "!", inconclusive: "?", known: "◆", unsupported: "–", kept: "✓" };
 const RANK = { broken: 5, errored: 4, inconclusive: 3, known: 2, unsupported: 1, kept: 0 };
 const SHAPES = {

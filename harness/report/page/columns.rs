@@ -49,6 +49,8 @@ pub struct Columns<'a> {
     bound_ms: Vec<Option<f64>>,
     /// Whether the server came back: 0 it did, 1 it refused to as it may, 2 it did not, 3 the trial does not say.
     back: Vec<u8>,
+    /// Trials with a life that nobody could read back: it is not known what of it survived.
+    unread: Vec<usize>,
     message: Column,
     /// The command that runs a trial again, with `{}` for its name.
     repro: Column,
@@ -59,6 +61,8 @@ pub struct Columns<'a> {
     in_doubt: Vec<u64>,
     /// Worst share that a life of the trial lost, in parts of ten thousand.
     share: Vec<u64>,
+    /// The life of that share, where it lost something: how many writes, of how many acknowledged, and the age of the oldest.
+    life: Vec<Option<(u64, u64, Option<f64>)>>,
     window_ms: Vec<Option<f64>>,
     recovery_ms: Vec<Option<f64>>,
     duration_ms: Vec<u64>,
@@ -160,6 +164,7 @@ impl<'a> Columns<'a> {
                 .collect(),
             bound_ms: trials.iter().map(bound).collect(),
             back: trials.iter().map(back).collect(),
+            unread: (0..trials.len()).filter(|&at| unread(&trials[at])).collect(),
             message: Column::of(trials, |trial| shorten(&trial.message, MESSAGE)),
             repro: Column::of(trials, |trial| trial.repro.replacen(&trial.name, "{}", 1)),
             seed: trials.iter().map(|trial| trial.seed).collect(),
@@ -168,6 +173,11 @@ impl<'a> Columns<'a> {
             lost: trials.iter().map(|trial| trial.lost).collect(),
             in_doubt: trials.iter().map(|trial| trial.in_doubt).collect(),
             share: trials.iter().map(parts).collect(),
+            life: trials
+                .iter()
+                .map(|trial| worst_life(trial).filter(|life| life.lost > 0))
+                .map(|life| life.map(|life| (life.lost, life.acknowledged, life.window_ms.map(tenth))))
+                .collect(),
             window_ms: trials.iter().map(|trial| worst_window(trial).map(tenth)).collect(),
             recovery_ms: trials.iter().map(|trial| trial.recovery_ms.map(tenth)).collect(),
             duration_ms: trials.iter().map(|trial| whole(trial.duration_ms)).collect(),
@@ -252,6 +262,19 @@ fn back(trial: &TrialRecord) -> u8 {
     }
 }
 
+/// Whether the server never came back from a life, and nothing is known to be lost. An explored disk and failed calls are many
+/// lives, of which others were read.
+fn unread(trial: &TrialRecord) -> bool {
+    let never_back = [Anomaly::RefusedToStart, Anomaly::NeedsManualRepair, Anomaly::StuckLoading];
+    let blind = |epoch: &Epoch| {
+        epoch.recovery_ms.is_none()
+            && epoch.lost + epoch.lost_baseline + epoch.in_doubt_present == 0
+            && epoch.anomalies.iter().any(|anomaly| never_back.contains(anomaly))
+    };
+    let one_by_one = trial.exploration.is_none() && trial.exhaustion.is_none();
+    one_by_one && trial.lost == 0 && trial.epochs.iter().any(blind)
+}
+
 /// In parts of ten thousand; whatever was lost is at least one.
 fn parts(trial: &TrialRecord) -> u64 {
     let parts = (worst_share(trial) * 1e4).round() as u64;
@@ -295,5 +318,18 @@ mod tests {
         assert_eq!(of(&[1, 1], &[0, 1]), "0000000099999999");
         let lives = vec![life(&[100], &[0]), life(&[4], &[4])];
         assert_eq!(lost_at(&trial(lives)), "9".repeat(16));
+    }
+
+    #[test]
+    fn a_life_is_unread_where_the_server_never_came_back_and_nothing_is_known() {
+        let refused = Epoch { anomalies: vec![Anomaly::RefusedToStart], ..life(&[9], &[0]) };
+        let of = |epoch: &Epoch| TrialRecord { epochs: vec![epoch.clone()], ..TrialRecord::default() };
+        assert!(unread(&of(&refused)));
+        assert!(!unread(&of(&life(&[9], &[0]))), "it said nothing of a start");
+        // Mended, and then read.
+        assert!(!unread(&of(&Epoch { recovery_ms: Some(9.0), ..refused.clone() })));
+        assert!(!unread(&of(&Epoch { in_doubt_present: 1, ..refused.clone() })));
+        // Others of its states were read.
+        assert!(!unread(&TrialRecord { exploration: Some(Default::default()), ..of(&refused) }));
     }
 }

@@ -51,6 +51,8 @@ struct Page<'a> {
     retried: Vec<&'a TrialRecord>,
     more_retried: usize,
     started: String,
+    /// The start to the second: nobody reads nanoseconds.
+    moment: String,
     seconds: String,
     style: String,
     script: String,
@@ -66,6 +68,7 @@ struct Told<'a> {
     link: Option<&'a str>,
     remedy: String,
     fresh: Option<bool>,
+    single: bool,
     trials: String,
     example: &'a TrialRecord,
     axes: Vec<(&'static str, String)>,
@@ -112,6 +115,7 @@ pub(super) fn render(report: &Report) -> Result<Vec<u8>, String> {
         more_retried: retried.len().saturating_sub(NAMED),
         retried: retried.into_iter().take(NAMED).collect(),
         started: report.run.started_at.chars().take(16).collect::<String>().replace('T', " "),
+        moment: moment(&report.run.started_at),
         seconds: format!("{:.1}", report.run.duration_ms / 1000.0),
         style,
         script,
@@ -136,12 +140,21 @@ fn told<'a>(report: &'a Report, number: usize, finding: &Finding<'a>) -> Told<'a
         link: Some(finding.link).filter(|link| is_link(link)),
         remedy: finding.remedy.clone(),
         fresh: finding.fresh,
+        single: finding.trials.len() == 1,
         trials: match finding.trials.len() as u64 {
             1 => "one trial".into(),
             many => format!("{} trials", grouped(many)),
         },
         example: &report.trials[finding.worst],
         axes: finding.axes.iter().map(|(name, names)| (*name, axis(names))).collect(),
+    }
+}
+
+/// `2026-01-31 12:00:00 UTC` of a time in RFC 3339; another text stays as it is.
+fn moment(time: &str) -> String {
+    match (time.get(..19), time.ends_with('Z')) {
+        (Some(second), true) => format!("{} UTC", second.replace('T', " ")),
+        _ => time.to_owned(),
     }
 }
 
@@ -168,5 +181,16 @@ mod filters {
             }
         }
         Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moment;
+
+    #[test]
+    fn a_moment_is_told_to_the_second() {
+        assert_eq!(moment("2026-01-31T12:00:02.123456789Z"), "2026-01-31 12:00:02 UTC");
+        assert_eq!(moment("of old"), "of old");
     }
 }

@@ -4,6 +4,7 @@ use crate::record::{CaseHistory, Change, Diff, PastRun, Report, Verdict};
 use crate::report::cases::shows_breach;
 use crate::report::comparison;
 use crate::report::table::Table;
+use crate::report::text::grouped;
 
 /// Runs, cases and differences that are told one by one.
 const RUNS: usize = 24;
@@ -37,7 +38,7 @@ pub struct Run<'a> {
     pub began: String,
     /// How many trials it had.
     pub trials: u64,
-    /// Shares of the trials that proved something: broken, and with a listed defect.
+    /// Trials that are broken, or show a listed defect, and their share of those that proved something.
     pub broken: String,
     /// Likewise.
     pub known: String,
@@ -110,8 +111,8 @@ impl<'a> Run<'a> {
             id: &run.id,
             began: run.started_at.chars().take(16).collect::<String>().replace('T', " "),
             trials: totals.trials,
-            broken: percent(part(totals.broken, proven(run))),
-            known: percent(part(totals.known, proven(run))),
+            broken: counted(totals.broken, proven(run)),
+            known: counted(totals.known, proven(run)),
             unproven: totals.errored + totals.inconclusive + totals.unsupported,
             lost: percent(part(totals.lost, totals.acknowledged)),
             worst: run.worst_share.map_or_else(|| "–".into(), percent),
@@ -144,43 +145,49 @@ fn has_changed(case: &CaseHistory) -> bool {
     case.change != Change::Known || proven.next().is_some_and(|before| *before != Verdict::Known)
 }
 
+/// A value of a run as it is drawn, and as it is told.
+type Value = Option<(f64, String)>;
+
 fn charts(runs: &[PastRun]) -> Vec<Chart> {
     if runs.len() < 2 {
         return Vec::new();
     }
-    let values = |of: fn(&PastRun) -> Option<f64>| runs.iter().map(of).collect::<Vec<_>>();
+    let values = |of: &dyn Fn(&PastRun) -> Value| runs.iter().map(of).collect::<Vec<_>>();
+    let share = |some: u64, run: &PastRun| Some((part(some, proven(run)), counted(some, proven(run))));
     [
-        ("Trials that broke a promise", values(|run| Some(part(run.totals.broken, proven(run))))),
-        ("Trials with a listed defect", values(|run| Some(part(run.totals.known, proven(run))))),
-        ("Worst loss of a trial", values(|run| run.worst_share)),
+        ("Trials that broke a promise", values(&|run| share(run.totals.broken, run))),
+        ("Trials with a listed defect", values(&|run| share(run.totals.known, run))),
+        ("Worst loss of a trial", values(&|run| run.worst_share.map(|share| (share, percent(share))))),
     ]
     .into_iter()
     .filter_map(|(title, values)| chart(title, &values))
     .collect()
 }
 
-fn chart(title: &'static str, values: &[Option<f64>]) -> Option<Chart> {
-    let most = values.iter().flatten().copied().fold(0.0, f64::max);
+fn chart(title: &'static str, values: &[Value]) -> Option<Chart> {
+    let told = || values.iter().flatten();
+    let (most, most_told) = told().max_by(|one, other| one.0.total_cmp(&other.0))?;
     let step = 232.0 / (values.len() as f64 - 1.0).max(1.0);
     let points: Vec<_> = values
         .iter()
         .enumerate()
         .filter_map(|(at, value)| {
-            let height = if most > 0.0 { (*value)? / most } else { (*value)? };
+            let (value, _) = value.as_ref()?;
+            let height = if *most > 0.0 { value / most } else { *value };
             Some((format!("{:.1}", 4.0 + at as f64 * step), format!("{:.1}", 36.0 - height * 32.0)))
         })
         .collect();
     if points.len() < 2 {
         return None;
     }
-    let mut last = values.iter().rev().flatten();
-    let now = percent(*last.next()?);
-    let before = last.next().map_or_else(String::new, |before| format!(", {} before", percent(*before)));
+    let mut last = told().rev();
+    let (_, now) = last.next()?;
+    let before = last.next().map_or_else(String::new, |(_, before)| format!(", {before} before"));
     Some(Chart {
         title,
         line: points.iter().map(|(x, y)| format!("{x},{y}")).collect::<Vec<_>>().join(" "),
         end: points.last()?.clone(),
-        words: format!("{now} now{before}; {} at most", percent(most)),
+        words: format!("{now} now{before}; {most_told} at most"),
     })
 }
 
@@ -198,6 +205,14 @@ fn percent(share: f64) -> String {
         percent if percent < 0.1 => "<0.1%".into(),
         percent if percent < 10.0 => format!("{percent:.1}%"),
         percent => format!("{percent:.0}%"),
+    }
+}
+
+/// How many, and which share that is: one breach among thousands is told by its count.
+fn counted(some: u64, of: u64) -> String {
+    match some {
+        0 => "0".into(),
+        some => format!("{} ({})", grouped(some), percent(part(some, of))),
     }
 }
 
@@ -225,4 +240,17 @@ fn mark(verdict: Verdict) -> (&'static str, &'static str) {
         Verdict::Errored => "!",
     };
     (mark, verdict.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn few_breaches_among_many_trials_are_told_by_their_count() {
+        assert_eq!(
+            [counted(2, 4_565), counted(1_200, 2_400), counted(0, 9)],
+            ["2 (<0.1%)", "1,200 (50%)", "0"]
+        );
+    }
 }
