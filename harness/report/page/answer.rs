@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::contract::table;
 use crate::record::{TrialRecord, Verdict};
 use crate::report::findings::Finding;
-use crate::report::statistics::{CLASSES, class_rank, worst_share, worst_window};
+use crate::report::statistics::{CLASSES, class_rank, worst_life, worst_share, worst_window};
 use crate::report::{breach, text};
 
 /// Lines altogether, and at most of those that show what should not be: what a policy gives away by design has its place.
@@ -116,11 +116,15 @@ fn loss(kind: &str, trials: &[&TrialRecord], worst: &TrialRecord) -> String {
         _ if kind == "allowed" && !trials.iter().all(|trial| bounded(&trial)) => {
             ", with no bound in time".into()
         }
-        Some(window) => format!(", the oldest {} before the fault", text::millis(window)),
+        Some(window) => format!(", in no trial older than {} at the fault", text::millis(window)),
         None => String::new(),
     };
     let most = if worst_share(worst) < 0.01 { "" } else { "up to " };
-    format!("{most}{} of a life's writes{since}", share(worst))
+    let of = match worst_life(worst) {
+        Some(life) => format!(" ({} of {})", text::grouped(life.lost), text::grouped(life.acknowledged)),
+        None => String::new(),
+    };
+    format!("{most}{} of a life's writes{of}{since}", share(worst))
 }
 
 /// The worst of some trials.

@@ -13,7 +13,7 @@ use crate::report::statistics::worst_share;
 /// Details in a pack.
 pub const PACK: usize = 16;
 /// All packs together, as text: what does not fit is in report.json, and the page says so.
-const MOST_BYTES: usize = 1_500_000;
+const MOST_BYTES: usize = 2_000_000;
 /// One trial before it is packed; a longer one goes without its log and files.
 const MOST_OF_ONE: usize = 128 * 1024;
 /// Events of a trial whose record is too long.
