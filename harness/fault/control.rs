@@ -28,14 +28,16 @@ pub enum Pulse {
     Ready,
     /// It is reading its files.
     Loading,
-    /// Nobody answers yet.
+    /// It takes connections and answers none within the limit: Redis 8.2 with io-threads says nothing while it loads.
+    Mute,
+    /// Nobody is there yet.
     Silent,
 }
 
 /// Asks once, within `limit`. A raw exchange: a client library would wrap it in a handshake.
 pub async fn ping(address: &Address, limit: Duration) -> Pulse {
+    let Ok(Ok(mut stream)) = timeout(limit, connection::connect(address)).await else { return Pulse::Silent };
     let asking = async {
-        let mut stream = connection::connect(address).await.ok()?;
         stream.write_all(b"PING\r\n").await.ok()?;
         let mut answer = [0; 64];
         let length = stream.read(&mut answer).await.ok()?;
@@ -44,7 +46,8 @@ pub async fn ping(address: &Address, limit: Duration) -> Pulse {
     match timeout(limit, asking).await {
         Ok(Some(answer)) if answer.starts_with(b"-LOADING") => Pulse::Loading,
         Ok(Some(answer)) if !answer.is_empty() => Pulse::Ready,
-        _ => Pulse::Silent,
+        Ok(_) => Pulse::Silent,
+        Err(_) => Pulse::Mute,
     }
 }
 

@@ -81,7 +81,7 @@ async fn load(scene: &mut Scene) -> Result<(), Trouble> {
     let limit = Instant::now() + PHASE_LIMIT;
     let met = loop {
         match ping(&scene.instance.address(), Duration::from_millis(500)).await {
-            Pulse::Loading => break true,
+            Pulse::Loading | Pulse::Mute => break true,
             Pulse::Ready => break false,
             Pulse::Silent if Instant::now() > limit => break false,
             Pulse::Silent => tokio::time::sleep(POLL).await,
