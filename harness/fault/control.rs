@@ -75,6 +75,16 @@ impl Control {
         cmd.query_async(&mut self.connection).await
     }
 
+    /// Orders work that may end the server before it answers. A server that is at it already does what was asked.
+    pub async fn order(&mut self, order: &str) -> RedisResult<()> {
+        match self.ask::<redis::Value>(&[order]).await {
+            Err(error) if error.code().is_some() && !error.to_string().contains("already in progress") => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Sends a prepared command.
     pub async fn query<T: FromRedisValue>(&mut self, cmd: &Cmd) -> RedisResult<T> {
         cmd.query_async(&mut self.connection).await

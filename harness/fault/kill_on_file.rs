@@ -56,11 +56,7 @@ impl Step for KillOnFile {
         let watch = Watch::begin(&folder, self.pattern.clone(), self.event, self.number, scene.killer()?)
             .map_err(|error| Trouble::Lab(format!("failed to watch {}: {error}", folder.display())))?;
         if let Some(order) = self.order {
-            // Some events come before the answer, so the answer may never come.
-            match control.ask::<redis::Value>(&[order]).await {
-                Err(error) if error.code().is_some() => return Err(lab(order)(error)),
-                _ => {}
-            }
+            control.order(order).await.map_err(lab(order))?;
         }
         if scene.killed_by(&self.words, Death::Kill, watch.struck(PHASE_LIMIT)).await? {
             return Ok(());

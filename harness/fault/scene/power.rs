@@ -170,11 +170,7 @@ impl Scene {
             }),
         });
         if let Some(order) = order {
-            // The event may come before the answer, so that the answer never comes.
-            match control.ask::<redis::Value>(&[order]).await {
-                Err(error) if error.code().is_some() => return Err(lab(order)(error)),
-                _ => {}
-            }
+            control.order(order).await.map_err(lab(order))?;
         }
         let struck = async { tokio::time::timeout(limit, sprung).await.ok()?.ok() };
         if !self.killed_by(words, Death::PowerCut, struck).await? {
