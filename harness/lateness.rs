@@ -17,7 +17,7 @@ const WORTH_NOTING: Duration = Duration::from_millis(2);
 /// No life is looked back on after so long.
 const MEMORY: Duration = Duration::from_secs(900);
 
-/// When it woke too late, and by how much.
+/// When it woke too late, and by how much: each later than the one before it and less late.
 static LATE: Mutex<VecDeque<(Instant, Duration)>> = Mutex::new(VecDeque::new());
 static WATCH: Once = Once::new();
 
@@ -56,8 +56,12 @@ fn note(woke: Instant, late: Duration) {
         return;
     }
     let mut all = LATE.lock().unwrap_or_else(PoisonError::into_inner);
-    while all.front().is_some_and(|(at, _)| woke - *at > MEMORY) {
+    while all.front().is_some_and(|(at, _)| woke.saturating_duration_since(*at) > MEMORY) {
         all.pop_front();
+    }
+    // What was less late before is asked for by nobody any more: the list stays short and falls.
+    while all.back().is_some_and(|(_, other)| *other <= late) {
+        all.pop_back();
     }
     all.push_back((woke, late));
 }
@@ -65,8 +69,7 @@ fn note(woke: Instant, late: Duration) {
 /// The longest that a sleeping thread was woken too late since a moment.
 pub fn worst_since(from: Instant) -> Duration {
     let all = LATE.lock().unwrap_or_else(PoisonError::into_inner);
-    let since = all.iter().rev().take_while(|(at, _)| *at >= from);
-    since.map(|(_, late)| *late).max().unwrap_or_default()
+    all.iter().find(|(at, _)| *at >= from).map(|(_, late)| *late).unwrap_or_default()
 }
 
 #[cfg(test)]

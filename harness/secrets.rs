@@ -7,6 +7,7 @@ use crate::record::TrialRecord;
 /// Directives whose value is a password.
 const PASSWORDS: &[&str] =
     &["requirepass", "masterauth", "primaryauth", "tls-key-file-pass", "tls-client-key-file-pass"];
+
 /// Whether the value of a directive may hold a password, also one of a fork that nobody here has heard of.
 pub fn may_hold_one(directive: &str) -> bool {
     directive == "user" || ["pass", "auth"].iter().any(|part| directive.contains(part))

@@ -206,10 +206,17 @@ fn a_neighbour_that_syncs_commits_the_journal_also_after_a_cut() {
 
 /// What a dead run leaves: a disk that nobody serves, a loop device on it, a file system on that.
 #[test]
-fn what_a_dead_run_leaves_is_taken_away_in_order() {
-    let folder = tempfile::tempdir().unwrap();
+fn what_a_dead_run_leaves_hinders_nobody_and_is_taken_away_in_order() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let Some(drive) = drive(folder.path(), Filesystem::Ext4) else { return };
     std::mem::forget(drive);
+    outlast::disk::mount::abort_below(folder.path());
+    assert!(fs::metadata(folder.path().join("device")).is_err(), "nobody serves it any more");
+    for filesystem in Filesystem::ALL {
+        // Of a size that nobody has made one of yet.
+        let size = real::smallest(filesystem) + (1 << 20);
+        real::pristine(filesystem, size, other.path()).unwrap();
+    }
     assert_eq!((mounts_below(folder.path()), loops_below(folder.path())), (3, 1));
     outlast::disk::mount::unmount_below(folder.path());
     assert_eq!((mounts_below(folder.path()), loops_below(folder.path())), (0, 0));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::op::Ino;
+use super::syncs::Syncs;
 
 /// What a disk owes a server after calls that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +17,16 @@ pub struct Owed {
     /// What was answered before this is on the disk for good: a later fsync of the AOF failed, and the kernel has dropped
     /// what it was to write. 0 where no fsync had succeeded.
     pub dropped_since_us: Option<u64>,
+}
+
+impl Owed {
+    /// The same of a server whose writes wait for an fsync in flight: older answers have waited with the one that failed.
+    pub fn waited_for(mut self, syncs: &Syncs) -> Self {
+        if let Some(unwritten) = &mut self.unwritten {
+            unwritten.since_us = unwritten.since_us.min(syncs.settled_us(unwritten.failed_us));
+        }
+        self
+    }
 }
 
 /// A file that a write failed on, and none has succeeded since.
@@ -105,9 +116,28 @@ fn is_appended(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::syncs::Synced;
 
     fn owed(errors: &Errors, name: &str) -> Owed {
         errors.owed(|ino| (ino == 7).then(|| name.into()))
+    }
+
+    #[test]
+    fn a_write_that_waited_for_an_fsync_fails_with_all_that_waited() {
+        let mut errors = Errors::default();
+        errors.wrote(7, 2_900_000, true);
+        errors.wrote(7, 3_000_000, false);
+        let since_us = |syncs: &Syncs| {
+            let owed = owed(&errors, "a.1.incr.aof").waited_for(syncs);
+            owed.unwritten.map(|unwritten| unwritten.since_us)
+        };
+        let mut syncs = Syncs::default();
+        assert_eq!(since_us(&syncs), Some(2_900_000), "none was in flight");
+        let number = syncs.begin(Synced::Aof, 1_000_000);
+        syncs.end(number, 1_200_000);
+        assert_eq!(since_us(&syncs), Some(2_900_000), "long over");
+        syncs.begin(Synced::Aof, 2_000_000);
+        assert!(since_us(&syncs).is_some_and(|since_us| since_us <= 2_000_000), "it is still in flight");
     }
 
     #[test]

@@ -117,18 +117,17 @@ impl FileState {
         self.pending.extend(late);
     }
 
-    /// Makes durable what was changed before an operation, and says what of that is in the journal.
-    pub fn sync(&mut self, covers: usize) -> Journaled {
+    /// Makes durable what was changed before an operation, and says which of that was the newest change that is in the
+    /// journal: a truncation, or bytes that the file had no block for or that moved its end.
+    pub fn sync(&mut self, covers: usize) -> Option<usize> {
         let late = self.pending.iter().position(|(index, _)| *index >= covers).unwrap_or(self.pending.len());
-        let mut journaled = Journaled::default();
+        let mut journaled = None;
         for (index, change) in self.pending.drain(..late) {
             let before = self.synced.len();
             let fills_hole = change.pages().any(|page| self.synced.is_hole(page));
             change.apply(&mut self.synced);
-            match change {
-                Change::Write(..) if !fills_hole && self.synced.len() == before => {}
-                Change::Write(..) => journaled.blocks = Some(index),
-                Change::Truncate(_) => journaled.truncated = Some(index),
+            if fills_hole || self.synced.len() != before || matches!(change, Change::Truncate(_)) {
+                journaled = Some(index);
             }
             // What was written after it in the same page is on the disk instead. A truncation alone writes no page: where it
             // made one dirty again, a write of that page follows it.
@@ -143,15 +142,6 @@ impl FileState {
         }
         journaled
     }
-}
-
-/// What an fsync finds of a file in the journal, beside names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Journaled {
-    /// The newest write of bytes that the file had no block for, or that moved its end.
-    pub blocks: Option<usize>,
-    /// The newest truncation.
-    pub truncated: Option<usize>,
 }
 
 /// The parts of a write, page by page.
@@ -261,13 +251,12 @@ mod tests {
     fn a_write_into_a_hole_is_more_than_bytes_and_one_into_a_block_is_not() {
         let mut file = File::default();
         file.write(0, &[1; 4_096]);
-        let nothing = Journaled::default();
-        assert!(file.state.sync(file.index).blocks.is_some());
+        assert_eq!(file.state.sync(file.index), Some(0));
         file.write(100, &[2; 100]);
-        assert_eq!(file.state.sync(file.index), nothing);
+        assert_eq!(file.state.sync(file.index), None);
         file.change(Change::Truncate(20_000));
-        assert_eq!(file.state.sync(file.index), Journaled { truncated: Some(2), ..nothing });
+        assert_eq!(file.state.sync(file.index), Some(2));
         file.write(8_192, &[3; 100]);
-        assert_eq!(file.state.sync(file.index), Journaled { blocks: Some(file.index - 1), ..nothing });
+        assert_eq!(file.state.sync(file.index), Some(3));
     }
 }

@@ -200,7 +200,7 @@ impl Replay {
         let was_born = self.committed.values().any(|entries| entries.values().any(|entry| *entry == ino));
         // Blocks enter the journal when their pages are written back, which may have been long before this fsync, and
         // committed for another's sake: of what came after the write nothing is certain.
-        if let Some(index) = journaled.truncated.max(journaled.blocks) {
+        if let Some(index) = journaled {
             self.commit(index + 1);
         }
         if !datasync {

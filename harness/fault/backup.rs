@@ -27,8 +27,7 @@ impl Step for Backup {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
         scene.look_at_fsync().await;
         // With an fsync in flight, or where it cannot be known, the newest writes may not have reached the file yet.
-        let everysec = scene.config.get("appendfsync").is_some_and(|value| value == "everysec");
-        let postponed_us = if everysec { EVERYSEC_WINDOW.as_micros() as u64 } else { 0 };
+        let postponed_us = if scene.syncs_every_second() { EVERYSEC_WINDOW.as_micros() as u64 } else { 0 };
         let at_us = scene.draft.settled_us.unwrap_or(scene.now_us().saturating_sub(postponed_us));
         let saved_until_us = scene.saved_until_us();
         let mut files = Vec::new();

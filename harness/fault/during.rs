@@ -81,7 +81,12 @@ async fn load(scene: &mut Scene) -> Result<(), Trouble> {
     let limit = Instant::now() + PHASE_LIMIT;
     let met = loop {
         match ping(&scene.instance.address(), Duration::from_millis(500)).await {
-            Pulse::Loading | Pulse::Mute => break true,
+            Pulse::Loading => break true,
+            // Nobody who is at his files answers; one who has read them says so.
+            Pulse::Mute => {
+                let last = scene.instance.log_tail(1).await.pop().unwrap_or_default();
+                break !last.contains("Ready to accept connections");
+            }
             Pulse::Ready => break false,
             Pulse::Silent if Instant::now() > limit => break false,
             Pulse::Silent => tokio::time::sleep(POLL).await,

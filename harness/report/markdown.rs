@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::findings;
 use super::page::headline;
-use super::statistics::{class_rank, worst_share};
+use super::statistics::{graver, worst_life, worst_share};
 use super::table::{Axis, Table, by};
 use super::text::{self, code, grouped, markdown};
 use crate::record::{Change, Diff, Outcome, Report, TrialRecord, Verdict};
@@ -79,19 +79,20 @@ fn cases(out: &mut String, report: &Report, verdict: Verdict) {
     let _ = writeln!(out, "### {}: {trials}, {cases}\n", verdict.as_str());
     let mut rows: Vec<_> = worst.into_iter().collect();
     // The one that the headline speaks of is the first.
-    rows.sort_by(|(_, (_, one)), (_, (_, other))| {
-        let rank = class_rank(one).cmp(&class_rank(other));
-        rank.then(worst_share(other).total_cmp(&worst_share(one))).then(other.lost.cmp(&one.lost))
-    });
+    rows.sort_by(|(_, (_, one)), (_, (_, other))| graver(one, other));
     let _ = writeln!(out, "| case | trials | lost | of | shape | what |\n|---|---:|---:|---:|---|---|");
     for (name, (count, trial)) in rows.iter().take(NAMED) {
+        let (lost, acknowledged, shape) = worst_life(trial)
+            .map_or((trial.lost, trial.acknowledged, trial.shape), |life| {
+                (life.lost, life.acknowledged, life.shape)
+            });
         let _ = writeln!(
             out,
             "| {} | {count} | {} | {} | {} | {} |",
             code(&text::short(name, MOST_TEXT)),
-            grouped(trial.lost),
-            grouped(trial.acknowledged),
-            trial.shape.as_str(),
+            grouped(lost),
+            grouped(acknowledged),
+            shape.as_str(),
             markdown(&text::short(&trial.message, MOST_TEXT))
         );
     }

@@ -1,5 +1,6 @@
 //! What repeated runs of one case say together.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::record::{Anomaly, CaseFacts, Epoch, Report, TrialRecord, Verdict};
@@ -164,6 +165,13 @@ pub fn worst_life(trial: &TrialRecord) -> Option<&Epoch> {
 /// everything, however well the second one went.
 pub fn worst_share(trial: &TrialRecord) -> f64 {
     worst_life(trial).map_or(0.0, share)
+}
+
+/// The trial to speak of first: a process that dies and a power that goes come before what somebody does to files, and of
+/// equals the one that lost the greatest share.
+pub fn graver(one: &TrialRecord, other: &TrialRecord) -> Ordering {
+    let rank = class_rank(one).cmp(&class_rank(other));
+    rank.then(worst_share(other).total_cmp(&worst_share(one))).then(other.lost.cmp(&one.lost))
 }
 
 /// The longest time from a lost acknowledgement to its fault, in ms, in the lives that the verdict speaks of.

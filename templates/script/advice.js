@@ -21,9 +21,6 @@ const whyNot = (one, loss, recovery) => {
   return flawed(one) ? `shows ${flawText(one)}${one.away ? ", and " + awayText(one) : ""}` : "fewer trials stand behind it";
 };
 
-// As what is said of `it`.
-const reasonText = (one, loss, recovery) => whyNot(one, loss, recovery).replace(/^its promise allows/, "has a promise that allows").replace(/^no time bounds.*/, "has a promise that no time bounds").replace(/^fewer trials.*/, "has fewer trials behind it");
-
 const advise = (list, loss, recovery) => {
   const most = Math.max(0, ...list.map((one) => one.runs));
   const good = list.filter((one) => fits(one, loss, recovery) && one.p99 != null);
@@ -34,7 +31,7 @@ const advise = (list, loss, recovery) => {
     // The nearest promises what is asked for, or else lost least. What was not tested may fit only if its promise does.
     const near = list.filter((one) => one.tested).sort((a, b) => promised(b, loss) - promised(a, loss) || a.window - b.window || a.share - b.share || a.away - b.away)[0];
     const open = list.filter((one) => one.runs && !one.tested && one.window <= loss && promised(one, loss));
-    return [["No policy that was tested stays within this budget.", near ? ` The nearest is ${near.name}, but it ${reasonText(near, loss, recovery)}.${flawed(near) && fits(near, loss, recovery) === false ? ` It shows ${flawText(near)}.` : ""}` : "", open.length ? ` ${listed(open.slice(0, 4).map((one) => one.name))}: ${untestedText(open[0])}.` : ""], null];
+    return [["No policy that was tested stays within this budget.", near ? ` The nearest is ${near.name}, but ${whyNot(near, loss, recovery)}.${flawed(near) && !fits(near, loss, recovery) ? ` It shows ${flawText(near)}.` : ""}` : "", open.length ? ` ${listed(open.slice(0, 4).map((one) => one.name))}: ${untestedText(open[0])}.` : ""], null];
   }
   // Of those that cannot be told apart from the quickest, the one that may lose least.
   const first = [...tier].sort((a, b) => a.p99 - b.p99)[0];

@@ -20,18 +20,7 @@ impl Device {
     /// Attaches an image. Its reads and writes bypass the page cache, so that each reaches the disk when the file system
     /// makes it, and an image that is changed underneath is seen as it is.
     pub fn attach(image: &Path) -> Result<Self, DiskError> {
-        if !Path::new("/dev/loop-control").exists() {
-            return Err(DiskError::Unsupported {
-                reason: "this machine has no loop devices (/dev/loop-control)".into(),
-                remedy: "load the kernel module loop, or give the container --privileged".into(),
-            });
-        }
-        if !rustix::process::geteuid().is_root() {
-            return Err(DiskError::Unsupported {
-                reason: "a real file system can be mounted by root only".into(),
-                remedy: "run as root, or use a storage without `filesystem`".into(),
-            });
-        }
+        allowed()?;
         let args = ["--find", "--show", "--nooverlap", "--direct-io=on"];
         let path = tool(LOSETUP.0, LOSETUP.1, &args, image).map_err(|error| match error {
             DiskError::Failed { action, cause } if cause.to_string().contains("cannot find") => {
@@ -49,6 +38,23 @@ impl Device {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// An error where this machine gives nobody a loop device.
+pub fn allowed() -> Result<(), DiskError> {
+    if !Path::new("/dev/loop-control").exists() {
+        return Err(DiskError::Unsupported {
+            reason: "this machine has no loop devices (/dev/loop-control)".into(),
+            remedy: "load the kernel module loop, or give the container --privileged".into(),
+        });
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Err(DiskError::Unsupported {
+            reason: "a real file system can be mounted by root only".into(),
+            remedy: "run as root, or use a storage without `filesystem`".into(),
+        });
+    }
+    Ok(())
 }
 
 impl Drop for Device {

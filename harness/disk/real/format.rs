@@ -10,7 +10,8 @@ use rustix::fs::{Mode, chmod};
 
 use super::super::content::Content;
 use super::super::mount::{Disk, DiskError};
-use super::{DATA, IMAGE, Volume, failed, image_of, tool, tree_of};
+use super::device::allowed;
+use super::{DATA, IMAGE, Volume, failed, image_of, tool, tool_that_sees_no_mount, tree_of};
 use crate::matrix::Filesystem;
 
 /// Bytes of a file system that a server lives on. Holes cost nothing.
@@ -55,13 +56,17 @@ pub fn pristine(filesystem: Filesystem, size: u64, scratch: &Path) -> Result<Con
 }
 
 fn make(filesystem: Filesystem, size: u64, scratch: &Path) -> Result<Content, DiskError> {
+    allowed()?;
     let (device, volume) = (scratch.join("new-device"), scratch.join("new-volume"));
     let mut blank = Content::new();
     blank.truncate(size);
     fs::create_dir_all(&device).map_err(failed(format!("create {}", device.display())))?;
     let disk = Disk::mount(&device, tree_of(blank), false, Instant::now())?;
     let (program, package, args) = recipe(filesystem);
-    tool(program, package, args, &device.join(IMAGE))?;
+    match filesystem {
+        Filesystem::Btrfs => tool_that_sees_no_mount(program, package, args, &device.join(IMAGE))?,
+        _ => tool(program, package, args, &device.join(IMAGE))?,
+    };
     let mounted = Volume::mount(filesystem, &device.join(IMAGE), &volume)?;
     let data = volume.join(DATA);
     let prepared = fs::create_dir(&data).and_then(|()| Ok(chmod(&data, Mode::from_raw_mode(0o777))?));

@@ -49,22 +49,53 @@ fn failed(action: String) -> impl FnOnce(io::Error) -> DiskError {
 
 /// Runs a tool of the machine to its end; what it printed.
 fn tool(program: &str, package: &str, args: &[&str], about: &Path) -> Result<String, DiskError> {
+    run(Command::new(program), program, package, args, about)
+}
+
+/// Runs a tool that looks at every mount of the machine where it sees none: mkfs.btrfs gives up at the first loop device
+/// whose image is on a disk that does not answer, and a run that was ended with all that watched over it leaves such ones.
+fn tool_that_sees_no_mount(
+    program: &str,
+    package: &str,
+    args: &[&str],
+    about: &Path,
+) -> Result<String, DiskError> {
+    const HIDE: &str =
+        r#"mount -t tmpfs none /proc && mkdir /proc/self && : > /proc/self/mounts && exec "$0" "$@""#;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", HIDE, program]);
+    run(command, program, package, args, about)
+}
+
+fn run(
+    mut command: Command,
+    program: &str,
+    package: &str,
+    args: &[&str],
+    about: &Path,
+) -> Result<String, DiskError> {
+    let missing = |program: &str, package: &str| DiskError::Unsupported {
+        reason: format!("this machine has no {program}"),
+        remedy: format!("install the package {package}"),
+    };
     // A user's PATH often lacks the administrator's folders.
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
-    let outcome = Command::new(program).args(args).arg(about).env("PATH", path).stdin(Stdio::null()).output();
+    let outcome = command.args(args).arg(about).env("PATH", path).stdin(Stdio::null()).output();
     let action = || format!("{program} {} {}", args.join(" "), about.display());
     let output = match outcome {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-            return Err(DiskError::Unsupported {
-                reason: format!("this machine has no {program}"),
-                remedy: format!("install the package {package}"),
-            });
+            let ours = command.get_program() == program;
+            return Err(if ours { missing(program, package) } else { missing("unshare", "util-linux") });
         }
         outcome => outcome.map_err(failed(action()))?,
     };
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(failed(action())(io::Error::other(said)));
+    match output.status.code() {
+        Some(0) => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+        // A shell's way to say that there is no such program.
+        Some(127) => Err(missing(program, package)),
+        _ => {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            Err(failed(action())(io::Error::other(said)))
+        }
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -40,10 +40,15 @@ impl Look {
 impl Scene {
     /// A look at the server's fsync, where its policy makes that matter and it can answer.
     pub(super) fn look(&self) -> Option<Look> {
-        let everysec = self.config.get("appendfsync").is_some_and(|value| value == "everysec")
-            && self.config.get("appendonly").is_some_and(|value| value == "yes");
+        let everysec =
+            self.syncs_every_second() && self.config.get("appendonly").is_some_and(|value| value == "yes");
         let control = self.control.clone().filter(|_| everysec && !self.paused)?;
         Some(Look { control, began: self.began })
+    }
+
+    /// Whether the server leaves its fsyncs to a thread, once a second.
+    pub fn syncs_every_second(&self) -> bool {
+        self.config.get("appendfsync").is_some_and(|value| value == "everysec")
     }
 
     /// Kills the server at exactly the `at`-th acknowledged write of this life.

@@ -63,12 +63,8 @@ impl Scene {
         if owed.failures == 0 {
             return;
         }
-        // With `everysec` the write that failed may have waited for an fsync, and older answers with it.
-        if let (Some(drive), Some(unwritten)) = (&self.drive, owed.unwritten.as_mut())
-            && self.config.get("appendfsync").is_some_and(|value| value == "everysec")
-        {
-            let settled_us = drive.disk().syncs().settled_us(unwritten.failed_us);
-            unwritten.since_us = unwritten.since_us.min(settled_us);
+        if let Some(drive) = self.drive.as_ref().filter(|_| self.syncs_every_second()) {
+            owed = owed.waited_for(&drive.disk().syncs());
         }
         self.note(
             "note",

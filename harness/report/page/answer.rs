@@ -105,7 +105,7 @@ fn line<'a>(kind: &'static str, trials: &[&'a TrialRecord], servers: usize, reme
 
 /// How much is gone at most.
 fn loss(kind: &str, trials: &[&TrialRecord], worst: &TrialRecord) -> String {
-    if worst.lost == 0 || worst_share(worst) == 0.0 {
+    if worst_share(worst) == 0.0 {
         return breach::words(worst).into();
     }
     let window = trials.iter().filter_map(|trial| worst_window(trial)).reduce(f64::max);

@@ -8,7 +8,7 @@ use crate::record::{Check, Outcome, Report, TrialRecord, Verdict, exit};
 use crate::report::breach;
 use crate::report::cases::{self, name_of};
 use crate::report::findings::Finding;
-use crate::report::statistics::{Kinds, chance_at_most, class, class_rank, proves, worst_share};
+use crate::report::statistics::{Kinds, chance_at_most, class, graver, proves, worst_share};
 use crate::report::text::{count, grouped, short};
 
 /// Policies that are named one by one.
@@ -64,7 +64,7 @@ pub fn headline(report: &Report) -> String {
 
 /// Who broke a promise worst.
 fn broken<'a>(trials: impl Iterator<Item = &'a TrialRecord> + Clone) -> Option<String> {
-    let worst = gravest(trials.clone())?;
+    let worst = trials.clone().min_by(|one, other| graver(one, other))?;
     let cases: BTreeSet<_> = trials.map(|trial| name_of(&trial.name)).collect();
     let more = match cases.len() {
         1 => String::new(),
@@ -80,7 +80,7 @@ fn broken<'a>(trials: impl Iterator<Item = &'a TrialRecord> + Clone) -> Option<S
 }
 
 fn known<'a>(trials: impl Iterator<Item = &'a TrialRecord>) -> String {
-    match gravest(trials) {
+    match trials.min_by(|one, other| graver(one, other)) {
         Some(worst) if lossy(worst) => format!(
             "No new breach, but a known defect loses data: {} on {} loses {} under {}",
             who(worst),
@@ -117,18 +117,9 @@ fn kept<'a>(trials: impl Iterator<Item = &'a TrialRecord>) -> String {
     }
 }
 
-/// The trial to speak of: a process that dies and a power that goes come before what somebody does to files.
-fn gravest<'a>(trials: impl Iterator<Item = &'a TrialRecord>) -> Option<&'a TrialRecord> {
-    let mut by_class: BTreeMap<usize, Vec<&TrialRecord>> = BTreeMap::new();
-    for trial in trials {
-        by_class.entry(class_rank(trial)).or_default().push(trial);
-    }
-    by_class.into_values().next().and_then(|trials| worst(trials.into_iter()))
-}
-
 /// Whether the lives that the verdict speaks of lost anything.
 fn lossy(trial: &TrialRecord) -> bool {
-    trial.lost > 0 && worst_share(trial) > 0.0
+    worst_share(trial) > 0.0
 }
 
 fn who(trial: &TrialRecord) -> Cow<'_, str> {
