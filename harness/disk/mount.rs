@@ -316,19 +316,20 @@ pub fn abort_below(folder: &Path) {
 pub fn unmount_below(folder: &Path) {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let mounts = mounts.lines().filter_map(|line| {
-        let mut words = line.split(' ').skip(1);
-        Some((Path::new(words.next()?), words.next()?.starts_with("fuse")))
+        let mut words = line.split(' ');
+        let on_a_device = words.next()?.starts_with("/dev/");
+        Some((Path::new(words.next()?), on_a_device))
     });
     let mounts: Vec<_> = mounts.filter(|(point, _)| point.starts_with(folder)).collect();
-    let detach_all = |disks: bool| {
+    let detach_all = |on_a_device: bool| {
         // What was mounted last goes first.
-        for (point, _) in mounts.iter().rev().filter(|(_, is_disk)| *is_disk == disks) {
+        for (point, _) in mounts.iter().rev().filter(|mount| mount.1 == on_a_device) {
             let _ = detach(point);
         }
     };
-    // A file system goes before the loop device below it, and that before the disk that holds its image: a loop device
-    // is found by the path of the image.
-    detach_all(false);
-    super::real::detach_below(folder);
+    // A file system goes before the loop device below it, and that before the disk that holds its image and whatever that
+    // is mounted in: a loop device is found by the path of the image.
     detach_all(true);
+    super::real::detach_below(folder);
+    detach_all(false);
 }
