@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::path::Path;
-
 use outlast::record::{Anomaly, CallFacts, TrialRecord, Verdict};
 use support::checkout::Checkout;
 
@@ -61,16 +59,8 @@ workload = ["tiny", "churn"]
 fault = ["*"]
 "#;
 
-/// A checkout, or `None` where this machine allows no disk; then the reason is printed.
 fn checkout() -> Option<Checkout> {
-    let is_root =
-        std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0);
-    if Path::new("/dev/fuse").exists() && is_root {
-        return Some(Checkout::new(SICK));
-    }
-    assert!(std::env::var_os("CI").is_none(), "CI has to have /dev/fuse, and be root");
-    println!("not run: no /dev/fuse, or not root");
-    None
+    support::disk::checkout(SICK)
 }
 
 fn facts(trial: &TrialRecord, call: &str) -> CallFacts {

@@ -70,18 +70,8 @@ workload = ["single", "churn"]
 fault = ["*"]
 "#;
 
-/// A checkout, or `None` where this machine allows no disk; then the reason is printed.
 fn checkout() -> Option<Checkout> {
-    if Path::new("/dev/fuse").exists() && rustix_is_root() {
-        return Some(Checkout::new(POWER));
-    }
-    assert!(std::env::var_os("CI").is_none(), "CI has to have /dev/fuse, and be root");
-    println!("not run: no /dev/fuse, or not root");
-    None
-}
-
-fn rustix_is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0)
+    support::disk::checkout(POWER)
 }
 
 #[test]

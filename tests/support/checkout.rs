@@ -53,22 +53,24 @@ workload = ["single", "churn"]
 fault = ["kill", "stop"]
 "#;
 
-/// The binary of a server of the default matrix, acquired as a run would.
+/// The binary of a server of the default matrix.
 pub fn server(name: &str) -> PathBuf {
-    static FOUND: OnceLock<Vec<(String, Result<PathBuf, String>)>> = OnceLock::new();
+    build(name).binary.unwrap()
+}
+
+/// A server of the default matrix, acquired as a run would.
+pub fn build(name: &str) -> outlast::server::Build {
+    static FOUND: OnceLock<Vec<(String, Result<outlast::server::Build, String>)>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("matrix.toml");
         let matrix = outlast::matrix::load(&file, None, &outlast::vocabulary()).unwrap();
         let servers: Vec<_> = matrix.servers.iter().collect();
         let builds = outlast::server::acquire_all(&servers, &outlast::server::cache_folder());
         let names = servers.iter().map(|server| server.name.clone());
-        let binary = |build: Result<outlast::server::Build, outlast::server::Unavailable>| {
-            build.map_err(|missing| missing.to_string()).map(|build| build.binary.unwrap())
-        };
-        names.zip(builds.into_iter().map(binary)).collect()
+        names.zip(builds.into_iter().map(|build| build.map_err(|missing| missing.to_string()))).collect()
     });
-    let (_, binary) = found.iter().find(|(found, _)| found == name).unwrap();
-    binary.clone().unwrap_or_else(|missing| panic!("{missing}"))
+    let (_, build) = found.iter().find(|(found, _)| found == name).unwrap();
+    build.clone().unwrap_or_else(|missing| panic!("{missing}"))
 }
 
 /// A folder with a matrix.toml, below which everything that a run makes must lie.

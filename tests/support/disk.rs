@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use outlast::disk::{Disk, DiskError, Tree};
 
+use super::checkout::Checkout;
+
 /// What a disk makes possible, or `None` where this machine does not allow it; then the reason is printed.
 pub fn given<T>(outcome: Result<T, DiskError>) -> Option<T> {
     match outcome {
@@ -16,6 +18,12 @@ pub fn given<T>(outcome: Result<T, DiskError>) -> Option<T> {
         }
         Err(failed) => panic!("{failed}"),
     }
+}
+
+/// A checkout whose trials need a disk, or `None` where this machine allows none; then the reason is printed.
+pub fn checkout(more: &str) -> Option<Checkout> {
+    let folder = tempfile::tempdir().unwrap();
+    disk(folder.path()).map(|_| Checkout::new(more))
 }
 
 /// An empty disk, mounted.
