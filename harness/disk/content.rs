@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 /// Bytes of a page: what a kernel writes back as one.
 pub const PAGE: usize = 4096;
 
-/// A page, and its hash once somebody has asked for it: states of a trace share most of their pages.
+/// A page, and its hash once somebody has asked for it: states of a trace share most of their pages, and images most of
+/// their blocks.
 #[derive(Debug)]
 struct Page {
     bytes: [u8; PAGE],
@@ -37,25 +38,79 @@ impl PartialEq for Page {
 
 impl Eq for Page {}
 
+/// Pages of a block.
+const BLOCK: usize = 64;
+
+/// Pages that lie side by side. `None` is a hole: a page of zeros.
+#[derive(Debug)]
+struct Block {
+    pages: [Option<Arc<Page>>; BLOCK],
+    hash: OnceLock<blake3::Hash>,
+}
+
+impl Block {
+    const fn holes() -> Self {
+        Self { pages: [const { None }; BLOCK], hash: OnceLock::new() }
+    }
+
+    fn hash(&self) -> &blake3::Hash {
+        static ZEROS: Page = Page::zeros();
+        self.hash.get_or_init(|| {
+            let mut hasher = blake3::Hasher::new();
+            for page in &self.pages {
+                hasher.update(page.as_deref().unwrap_or(&ZEROS).hash().as_bytes());
+            }
+            hasher.finalize()
+        })
+    }
+}
+
+impl Clone for Block {
+    /// A copy is made to be written to, so it begins without a hash.
+    fn clone(&self) -> Self {
+        Self { pages: self.pages.clone(), hash: OnceLock::new() }
+    }
+}
+
+/// The pages of a block that nobody else holds.
+fn own(block: &mut Arc<Block>) -> &mut [Option<Arc<Page>>; BLOCK] {
+    let block = Arc::make_mut(block);
+    block.hash.take();
+    &mut block.pages
+}
+
 /// The bytes of a page that nobody else holds.
-fn own(page: &mut Arc<Page>) -> &mut [u8; PAGE] {
+fn bytes_of(page: &mut Arc<Page>) -> &mut [u8; PAGE] {
     let page = Arc::make_mut(page);
     page.hash.take();
     &mut page.bytes
 }
 
-/// Bytes of a file. A copy costs a pointer per page; what lies behind the end in the last page is zero.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Bytes of a file. A copy costs a pointer per block; what lies behind the end in the last page is zero.
+#[derive(Debug, Clone, Default)]
 pub struct Content {
-    /// `None` is a hole: a page of zeros.
-    pages: Vec<Option<Arc<Page>>>,
+    /// `None` is nothing but holes.
+    blocks: Vec<Option<Arc<Block>>>,
     len: u64,
 }
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |one: &Option<Arc<Block>>, other: &Option<Arc<Block>>| match (one, other) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one.pages == other.pages,
+            (Some(block), None) | (None, Some(block)) => block.pages.iter().all(Option::is_none),
+            (None, None) => true,
+        };
+        self.len == other.len && self.blocks.iter().zip(&other.blocks).all(|(one, other)| same(one, other))
+    }
+}
+
+impl Eq for Content {}
 
 impl Content {
     /// No bytes.
     pub const fn new() -> Self {
-        Self { pages: Vec::new(), len: 0 }
+        Self { blocks: Vec::new(), len: 0 }
     }
 
     /// How many bytes.
@@ -77,10 +132,11 @@ impl Content {
         let mut at = offset as usize;
         let mut left = bytes;
         while !left.is_empty() {
-            let within = at % PAGE;
+            let (number, within) = (at / PAGE, at % PAGE);
             let (now, rest) = left.split_at(left.len().min(PAGE - within));
-            let page = self.pages[at / PAGE].get_or_insert_with(|| Arc::new(Page::zeros()));
-            own(page)[within..within + now.len()].copy_from_slice(now);
+            let block = self.blocks[number / BLOCK].get_or_insert_with(|| Arc::new(Block::holes()));
+            let page = own(block)[number % BLOCK].get_or_insert_with(|| Arc::new(Page::zeros()));
+            bytes_of(page)[within..within + now.len()].copy_from_slice(now);
             at += now.len();
             left = rest;
         }
@@ -88,22 +144,27 @@ impl Content {
 
     /// Whether a page has never been written to.
     pub fn is_hole(&self, page: u64) -> bool {
-        usize::try_from(page).ok().and_then(|page| self.pages.get(page)).is_none_or(Option::is_none)
+        usize::try_from(page).ok().and_then(|page| self.page(page)).is_none()
     }
 
     /// Cuts the end off, or adds zeros.
     pub fn truncate(&mut self, len: u64) {
-        if len < self.len {
-            self.pages.truncate((len as usize).div_ceil(PAGE));
-            let within = len as usize % PAGE;
-            if within > 0
-                && let Some(Some(page)) = self.pages.last_mut()
-            {
-                own(page)[within..].fill(0);
-            }
-            self.len = len;
-        } else {
+        if len >= self.len {
             self.extend_to(len);
+            return;
+        }
+        let pages = (len as usize).div_ceil(PAGE);
+        self.blocks.truncate(pages.div_ceil(BLOCK));
+        self.len = len;
+        let Some(Some(last)) = self.blocks.last_mut() else { return };
+        if pages % BLOCK > 0 {
+            own(last)[pages % BLOCK..].fill(None);
+        }
+        let within = len as usize % PAGE;
+        if within > 0
+            && let Some(page) = &mut own(last)[(pages - 1) % BLOCK]
+        {
+            bytes_of(page)[within..].fill(0);
         }
     }
 
@@ -115,7 +176,7 @@ impl Content {
         while bytes.len() < size {
             let within = at % PAGE;
             let take = (size - bytes.len()).min(PAGE - within);
-            match &self.pages[at / PAGE] {
+            match self.page(at / PAGE) {
                 Some(page) => bytes.extend_from_slice(&page.bytes[within..within + take]),
                 None => bytes.resize(bytes.len() + take, 0),
             }
@@ -133,26 +194,52 @@ impl Content {
     pub fn each_page(&self, mut take: impl FnMut(&[u8])) {
         const ZEROS: [u8; PAGE] = [0; PAGE];
         let mut left = self.len as usize;
-        for page in &self.pages {
-            let bytes = page.as_ref().map_or(&ZEROS, |page| &page.bytes);
+        for number in 0..self.pages() {
+            let bytes = self.page(number).map_or(&ZEROS, |page| &page.bytes);
             take(&bytes[..left.min(PAGE)]);
             left = left.saturating_sub(PAGE);
         }
     }
 
-    /// Mixes length and bytes into a hash; only pages that are new cost anything.
-    pub fn mix_into(&self, hasher: &mut blake3::Hasher) {
-        static ZEROS: Page = Page::zeros();
-        hasher.update(&self.len.to_le_bytes());
-        for page in &self.pages {
-            hasher.update(page.as_deref().unwrap_or(&ZEROS).hash().as_bytes());
+    /// Offset and bytes of every stretch between two holes.
+    pub fn stretches(&self) -> Vec<(u64, Vec<u8>)> {
+        let mut stretches = Vec::new();
+        let mut number = 0;
+        while number < self.pages() {
+            let from = number;
+            while self.page(number).is_some() {
+                number += 1;
+            }
+            if number > from {
+                let offset = (from * PAGE) as u64;
+                stretches.push((offset, self.read(offset, (number - from) * PAGE)));
+            }
+            number += 1;
         }
+        stretches
+    }
+
+    /// Mixes length and bytes into a hash; only blocks that are new cost anything.
+    pub fn mix_into(&self, hasher: &mut blake3::Hasher) {
+        static HOLES: Block = Block::holes();
+        hasher.update(&self.len.to_le_bytes());
+        for block in &self.blocks {
+            hasher.update(block.as_deref().unwrap_or(&HOLES).hash().as_bytes());
+        }
+    }
+
+    fn page(&self, number: usize) -> Option<&Page> {
+        self.blocks.get(number / BLOCK)?.as_ref()?.pages[number % BLOCK].as_deref()
+    }
+
+    fn pages(&self) -> usize {
+        (self.len as usize).div_ceil(PAGE)
     }
 
     fn extend_to(&mut self, len: u64) {
         if len > self.len {
-            self.pages.resize((len as usize).div_ceil(PAGE), None);
             self.len = len;
+            self.blocks.resize(self.pages().div_ceil(BLOCK), None);
         }
     }
 }
@@ -177,12 +264,25 @@ mod tests {
         Truncate(u64),
     }
 
+    /// In the first block, or about where the second one begins.
+    fn offset() -> impl Strategy<Value = u64> {
+        let second = (BLOCK * PAGE) as u64;
+        prop_oneof![0_u64..12_000, second - 10_000..second + 10_000]
+    }
+
     fn change() -> impl Strategy<Value = Change> {
         let bytes = proptest::collection::vec(1_u8.., 0..9_000);
         prop_oneof![
-            (0_u64..12_000, bytes).prop_map(|(offset, bytes)| Change::Write(offset, bytes)),
+            (offset(), bytes).prop_map(|(offset, bytes)| Change::Write(offset, bytes)),
             (0_u64..20_000).prop_map(Change::Truncate),
+            offset().prop_map(Change::Truncate),
         ]
+    }
+
+    fn hash(content: &Content) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        content.mix_into(&mut hasher);
+        hasher.finalize()
     }
 
     proptest! {
@@ -215,6 +315,15 @@ mod tests {
                 prop_assert_eq!(&paged, &plain);
                 prop_assert_eq!(content.read(4_000, 5_000), plain.iter().copied().skip(4_000).take(5_000).collect::<Vec<_>>());
                 prop_assert_eq!(before.to_vec(), copy, "a copy changed with its original");
+                let mut again = Content::new();
+                for (offset, bytes) in content.stretches() {
+                    again.write(offset, &bytes);
+                }
+                again.truncate(content.len());
+                prop_assert!(again == content && hash(&again) == hash(&content), "holes and all");
+                let flat = Content::from(plain.as_slice());
+                prop_assert_eq!(hash(&flat), hash(&content), "a hole is zeros");
+                prop_assert_eq!(before == content, before.len() == content.len() && before.stretches() == content.stretches());
             }
         }
     }

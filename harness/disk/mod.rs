@@ -15,6 +15,7 @@ pub mod errors;
 pub mod file;
 mod fuse;
 pub mod ills;
+mod memory;
 pub mod model;
 pub mod mount;
 mod nearby;

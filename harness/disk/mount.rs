@@ -15,6 +15,7 @@ use super::content::Content;
 use super::errors::Owed;
 use super::file::FileState;
 use super::ills::Ills;
+use super::memory::give_back_buffers;
 use super::model::Model;
 use super::op::{Ino, Op, Rec};
 use super::replay::Replay;
@@ -80,6 +81,7 @@ impl Disk {
                         .into(),
             });
         }
+        give_back_buffers();
         let shared = Shared::new(tree, record, began);
         let mut config = Config::default();
         config.mount_options = vec![

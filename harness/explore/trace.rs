@@ -16,7 +16,6 @@ use super::kept::{Cells, Kept, ledger_csv};
 pub use super::states::Address;
 use super::states::{Token, Trace};
 use crate::disk::Tree;
-use crate::disk::content::Content;
 use crate::disk::op::{Ino, Op, Place, Rec};
 use crate::oracle::Survey;
 use crate::plan::Plan;
@@ -319,7 +318,10 @@ fn base_lines(base: &Tree, data: &mut Vec<u8>) -> Vec<Line> {
             match base.files.get(&ino) {
                 Some(content) => {
                     ops.push(Op::Create { at, ino });
-                    ops.push(Op::Write { ino, offset: 0, data: bytes(content) });
+                    // The image of a file system is mostly holes.
+                    let stretches = content.stretches().into_iter();
+                    ops.extend(stretches.map(|(offset, data)| Op::Write { ino, offset, data: data.into() }));
+                    ops.push(Op::Truncate { ino, len: content.len() });
                 }
                 None => ops.push(Op::Mkdir { at, ino }),
             }
@@ -328,8 +330,4 @@ fn base_lines(base: &Tree, data: &mut Vec<u8>) -> Vec<Line> {
     ops.into_iter()
         .map(|op| Line { base: true, ..Line::of(&Rec { asked_us: 0, done_us: 0, op }, data) })
         .collect()
-}
-
-fn bytes(content: &Content) -> Arc<[u8]> {
-    content.to_vec().into()
 }
