@@ -91,7 +91,7 @@ fn work(connection: &mut Connection, random: &mut ChaCha8Rng, count: &mut u64) {
     for _ in 0..COMMANDS / 40 {
         let mut pipeline = Pipeline::new();
         // Half of them all or nothing.
-        if random.next_u32() % 2 == 0 {
+        if random.next_u32().is_multiple_of(2) {
             pipeline.atomic();
         }
         for _ in 0..20 {

@@ -157,7 +157,7 @@ impl Content {
         self.blocks.truncate(pages.div_ceil(BLOCK));
         self.len = len;
         let Some(Some(last)) = self.blocks.last_mut() else { return };
-        if pages % BLOCK > 0 {
+        if !pages.is_multiple_of(BLOCK) {
             own(last)[pages % BLOCK..].fill(None);
         }
         let within = len as usize % PAGE;
