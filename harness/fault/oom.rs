@@ -3,10 +3,12 @@
 //! In a container the kernel kills it when its memory is all touched. A process has a limit on what it may allocate:
 //! there `malloc` fails, and the server says so and aborts.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::io::AsyncWriteExt;
 
-use super::scene::{EXIT_LIMIT, Scene};
+use super::scene::Scene;
 use super::{Step, Trouble, Verb, nothing};
 use crate::contract::Death;
 use crate::engine::{Address, Exit};
@@ -16,6 +18,8 @@ use crate::workload::connection;
 const GREED: &str = "local t = {} for i = 1, 1000000 do t[i] = string.rep(tostring(i), 200000) end return #t";
 /// Bytes of a value that is announced and never sent (`proto-max-bulk-len`): the server allocates them at once.
 const ANNOUNCED: u64 = 512 << 20;
+/// Longest wait for the end: a kernel first writes back what is dirty, and other work on the device may go before.
+const LIMIT: Duration = Duration::from_secs(80);
 /// What servers log before they abort.
 const LAST_WORDS: &str = "Out Of Memory";
 /// The crash report that follows it is long.
@@ -50,8 +54,11 @@ impl Step for Oom {
                 announce(&address, memory / ANNOUNCED + 1).await;
             }
         });
-        let exit = scene.instance.exited(EXIT_LIMIT).await?;
+        let exit = scene.instance.exited(LIMIT).await?;
         greedy.abort();
+        if exit.is_none() {
+            return Err(Trouble::Lab(format!("the server was still alive after {LIMIT:?}: nobody ended it")));
+        }
         if let Some(exit) = exit
             && !by_kernels_hand(exit)
             && (by_kernel || !said_so(scene).await)
