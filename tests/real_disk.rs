@@ -1,11 +1,10 @@
 //! Real file systems on an image that the disk holds: what they keep through a power cut, by the kernel's own recovery.
 #![allow(clippy::unwrap_used)]
 
-use std::ffi::OsString;
-use std::fs::{self, DirEntry, File};
+use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -13,34 +12,16 @@ use outlast::disk::ills::{Call, Error, Failure};
 use outlast::disk::real::bench::Bench;
 use outlast::disk::real::states::{States, recover_all};
 use outlast::disk::real::{self, Volume};
-use outlast::disk::scratch::Scratch;
 use outlast::disk::{Disk, Drive, Model};
 use outlast::matrix::Filesystem;
 
 use support::checkout::{Checkout, MATRIX, server};
-use support::disk::{given, runs};
+use support::disk::{given, loops_below, mounts_below, runs};
 
 mod support;
 
 fn drive(folder: &Path, filesystem: Filesystem) -> Option<Drive> {
     given(Drive::mount(&folder.join("data"), Some(filesystem), true, Instant::now()))
-}
-
-/// Loop devices whose image lies below a folder.
-fn loops_below(folder: &Path) -> usize {
-    loops().iter().filter(|(_, image)| image.starts_with(folder)).count()
-}
-
-/// Every loop device that is attached, and its image.
-fn loops() -> Vec<(OsString, PathBuf)> {
-    let entries = fs::read_dir("/sys/block").unwrap().flatten();
-    let image = |entry: &DirEntry| fs::read_to_string(entry.path().join("loop/backing_file")).ok();
-    entries.filter_map(|entry| Some((entry.file_name(), image(&entry)?.trim_end().into()))).collect()
-}
-
-fn mounts_below(folder: &Path) -> usize {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-    mounts.lines().filter(|line| line.contains(folder.to_str().unwrap())).count()
 }
 
 fn read(folder: &Path, name: &str) -> Option<String> {
@@ -212,32 +193,6 @@ fn a_neighbour_that_syncs_commits_the_journal_also_after_a_cut() {
 }
 
 /// What a dead run leaves: a disk that nobody serves, a loop device on it, a file system on that.
-#[test]
-fn what_a_dead_run_leaves_hinders_nobody_and_is_taken_away_in_order() {
-    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let Some(dead) = drive(folder.path(), Filesystem::Ext4) else { return };
-    // Explored states are in memory.
-    let scratch = Scratch::make(folder.path().join("i")).unwrap();
-    let explored = drive(scratch.folder(), Filesystem::Xfs).unwrap();
-    std::mem::forget((dead, explored, scratch));
-    outlast::disk::mount::abort_below(folder.path());
-    assert!(fs::metadata(folder.path().join("device")).is_err(), "nobody serves it any more");
-    for filesystem in Filesystem::ALL {
-        // Of a size that nobody has made one of yet.
-        let size = real::smallest(filesystem) + (1 << 20);
-        real::pristine(filesystem, size, other.path()).unwrap();
-    }
-    assert_eq!((mounts_below(folder.path()), loops_below(folder.path())), (7, 2));
-    let ours = loops().into_iter().filter(|(_, image)| image.starts_with(folder.path()));
-    let ours: Vec<_> = ours.map(|(device, _)| device).collect();
-    outlast::disk::mount::unmount_below(folder.path());
-    assert_eq!((mounts_below(folder.path()), loops_below(folder.path())), (0, 0));
-    // The image of a device whose disk went before it has lost its folder.
-    let lost =
-        loops().into_iter().filter(|(device, image)| ours.contains(device) && image == Path::new("/image"));
-    assert_eq!(lost.collect::<Vec<_>>(), []);
-}
-
 #[test]
 fn redis_that_syncs_always_keeps_everything_on_each_file_system_and_a_lying_disk_is_caught() {
     let folder = tempfile::tempdir().unwrap();

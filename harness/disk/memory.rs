@@ -6,8 +6,8 @@
 /// fuser takes 16 MiB for each thread of a disk and touches a few pages of them. Where such a buffer comes fresh from the
 /// kernel, the rest costs nothing; but glibc takes the first one that is freed for a sign that there will be more, keeps
 /// it and those after it, and fills them with zeros for the next disk
-/// ([mallopt(3)](https://man7.org/linux/man-pages/man3/mallopt.3.html), `M_MMAP_THRESHOLD`). A number that was set is left
-/// alone.
+/// ([mallopt(3)](https://man7.org/linux/man-pages/man3/mallopt.3.html), `M_MMAP_THRESHOLD`). Once the number is
+/// set, glibc no longer moves it.
 pub fn give_back_buffers() {
     #[cfg(target_env = "gnu")]
     {

@@ -56,14 +56,11 @@ impl Step for Oom {
         });
         let exit = scene.instance.exited(LIMIT).await?;
         greedy.abort();
-        if exit.is_none() {
+        let Some(end) = exit else {
             return Err(Trouble::Lab(format!("the server was still alive after {LIMIT:?}: nobody ended it")));
-        }
-        if let Some(exit) = exit
-            && !by_kernels_hand(exit)
-            && (by_kernel || !said_so(scene).await)
-        {
-            return Err(Trouble::Lab(format!("the server ended ({exit:?}), but not for want of memory")));
+        };
+        if !by_kernels_hand(end) && (by_kernel || !said_so(scene).await) {
+            return Err(Trouble::Lab(format!("the server ended ({end:?}), but not for want of memory")));
         }
         scene.died(exit).await
     }

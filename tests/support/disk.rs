@@ -1,6 +1,8 @@
 //! Disks where this machine allows them.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::fs::{self, DirEntry};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use outlast::disk::{Disk, DiskError, Tree};
@@ -29,6 +31,24 @@ pub fn checkout(more: &str) -> Option<Checkout> {
 /// An empty disk, mounted.
 pub fn disk(folder: &Path) -> Option<Disk> {
     given(Disk::mount(folder, Tree::default(), true, Instant::now()))
+}
+
+/// Loop devices whose image lies below a folder.
+pub fn loops_below(folder: &Path) -> usize {
+    loops().iter().filter(|(_, image)| image.starts_with(folder)).count()
+}
+
+/// Every loop device that is attached, and its image.
+pub fn loops() -> Vec<(OsString, PathBuf)> {
+    let entries = fs::read_dir("/sys/block").unwrap().flatten();
+    let image = |entry: &DirEntry| fs::read_to_string(entry.path().join("loop/backing_file")).ok();
+    entries.filter_map(|entry| Some((entry.file_name(), image(&entry)?.trim_end().into()))).collect()
+}
+
+/// How many mounts name a folder.
+pub fn mounts_below(folder: &Path) -> usize {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    mounts.lines().filter(|line| line.contains(folder.to_str().unwrap())).count()
 }
 
 /// Bytes as runs of the same one.

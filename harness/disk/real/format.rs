@@ -11,7 +11,7 @@ use rustix::fs::{Mode, chmod};
 use super::super::content::Content;
 use super::super::mount::{Disk, DiskError};
 use super::device::allowed;
-use super::{DATA, IMAGE, Volume, failed, image_of, tool, tool_that_sees_no_mount, tree_of};
+use super::{DATA, IMAGE, Volume, failed, image_of, tool_that_sees_no_mount, tree_of};
 use crate::matrix::Filesystem;
 
 /// Bytes of a file system that a server lives on. Holes cost nothing.
@@ -63,10 +63,7 @@ fn make(filesystem: Filesystem, size: u64, scratch: &Path) -> Result<Content, Di
     fs::create_dir_all(&device).map_err(failed(format!("create {}", device.display())))?;
     let disk = Disk::mount(&device, tree_of(blank), false, Instant::now())?;
     let (program, package, args) = recipe(filesystem);
-    match filesystem {
-        Filesystem::Btrfs => tool_that_sees_no_mount(program, package, args, &device.join(IMAGE))?,
-        _ => tool(program, package, args, &device.join(IMAGE))?,
-    };
+    tool_that_sees_no_mount(program, package, args, &device.join(IMAGE))?;
     let mounted = Volume::mount(filesystem, &device.join(IMAGE), &volume)?;
     let data = volume.join(DATA);
     let prepared = fs::create_dir(&data).and_then(|()| Ok(chmod(&data, Mode::from_raw_mode(0o777))?));

@@ -52,8 +52,9 @@ fn tool(program: &str, package: &str, args: &[&str], about: &Path) -> Result<Str
     run(Command::new(program), program, package, args, about)
 }
 
-/// Runs a tool that looks at every mount of the machine where it sees none: mkfs.btrfs gives up at the first loop device
-/// whose image is on a disk that does not answer, and a run that was ended with all that watched over it leaves such ones.
+/// Runs a tool where it sees no mount. Those that make file systems look at every one of the machine first, and mkfs.btrfs
+/// gives up at a loop device whose image is on a disk that does not answer: a run that was ended with all that watched
+/// over it leaves such ones.
 fn tool_that_sees_no_mount(
     program: &str,
     package: &str,
