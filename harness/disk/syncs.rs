@@ -16,8 +16,8 @@ pub const PERIOD_US: u64 = 1_100_000;
 /// waited for one that has ended is written with its next look at the clock.
 const SLACK_US: u64 = 100_000;
 /// Flushes of a device that one fsync of a file system may wait for: two of a commit that is under way (before the
-/// commit record and after it), and two of its own.
-const FLUSHES: u64 = 4;
+/// commit record and after it), and two of its own. `tests/flushes.rs` counts them on ext4, XFS and btrfs.
+pub const FLUSHES: u64 = 4;
 
 /// What is synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
