@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use history::Script;
 use outlast::contract::{Death, TrialFacts};
+use outlast::disk::Model;
 use outlast::disk::op::{Op as DiskOp, Rec};
 use outlast::disk::syncs::{Synced, Syncs};
-use outlast::disk::{Model, Tree};
 use outlast::epoch::Span;
 use outlast::explore::boot::{Observed, Ready};
 use outlast::explore::history::Until;
@@ -62,10 +62,7 @@ fn trace(done_us: impl IntoIterator<Item = u64>, end_us: u64, syncs: Syncs) -> T
 }
 
 fn left(model: Model, cuts: Range<usize>) -> State {
-    State {
-        tree: Tree::default(),
-        moments: vec![Moments { model, cuts: cuts.map(|cut| (cut, 0)).collect() }],
-    }
+    State { digest: 0, moments: vec![Moments { model, cuts: cuts.map(|cut| (cut, 0)).collect() }] }
 }
 
 fn config(appendfsync: &str) -> BTreeMap<String, String> {
@@ -353,7 +350,7 @@ fn how_long_a_thousand_states_take() {
                     cells[key as usize] = if is_delete { Cell::Absent } else { Cell::Version(seq) };
                 }
                 let survey = Survey { lanes: vec![cells], ..Survey::default() };
-                (State { tree: Tree::default(), moments }, ready(survey))
+                (State { digest: 0, moments }, ready(survey))
             })
             .collect();
         let began = Instant::now();

@@ -93,7 +93,7 @@ fn boot_here(
         facts: plan.facts("process"),
     });
     let moments = vec![Moments { model: token.model, cuts: vec![(token.cut, token.variant)] }];
-    let state = State { tree: tree.clone(), moments };
+    let state = State { digest: tree.digest(), moments };
     let mut weighed = scales.weigh(0, &state, &observed);
     let weighed = weighed.first_mut().ok_or("the state has no moment")?;
     scales.explain(weighed, &observed);

@@ -46,15 +46,11 @@ fn spread(of: &[usize]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::Tree;
     use crate::explore::states::Moments;
 
     fn states(of: &[&[Model]]) -> States {
         let moments = |model: &Model| Moments { model: *model, cuts: vec![(0, 0)] };
-        let state = |models: &&[Model]| State {
-            tree: Tree::default(),
-            moments: models.iter().map(moments).collect(),
-        };
+        let state = |models: &&[Model]| State { digest: 0, moments: models.iter().map(moments).collect() };
         States { states: of.iter().map(state).collect(), ..States::default() }
     }
 

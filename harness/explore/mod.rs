@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use crate::contract::Death;
 use crate::crew;
-use crate::disk::Model;
 use crate::disk::scratch::Scratch;
+use crate::disk::{Model, Tree};
 use crate::epoch;
 use crate::fault::{Scene, Trouble};
 use crate::oracle::{History, Survey};
@@ -82,9 +82,10 @@ pub fn run(
 ) -> Result<(), Trouble> {
     let _turn = scene.take_turn();
     let began = Instant::now();
-    let (all, models) = states_of(scene, request, &trace)?;
+    let Found { all, models, trees } = states_of(scene, request, &trace)?;
     let chosen = choose(&all, &models, request.states);
-    let observed = boot_all(scene, &all, &chosen)?;
+    let trees = trees.unwrap_or_else(|| trace.trees(&all, &chosen));
+    let observed = boot_all(scene, &trees, &chosen)?;
     let plan = &scene.plan;
     let mut scales = Scales::new(Case {
         trace: &trace,
@@ -137,7 +138,7 @@ pub fn run(
         weighed.iter().filter(|weighed| !weighed.kept).map(|weighed| sums.describe(weighed)).collect();
     let mut recoveries = Vec::new();
     if request.recoveries > 0 {
-        let (facts, outcomes) = deeper(scene, &all, &observed, request.recoveries)?;
+        let (facts, outcomes) = deeper(scene, &all, &trees, &observed, request.recoveries)?;
         record.epochs.push(sums::of_recoveries(&facts));
         exploration.recovery = Some(facts);
         for outcome in outcomes {
@@ -153,16 +154,25 @@ pub fn run(
     Ok(())
 }
 
+/// States of a trace.
+struct Found {
+    all: States,
+    models: Vec<Model>,
+    /// Trees by the numbers of their states, where the trace alone does not rebuild them.
+    trees: Option<BTreeMap<usize, Tree>>,
+}
+
 /// The states of the models that are asked for, or those that the file system on the disk recovers.
-fn states_of(scene: &Scene, request: &Request, trace: &Trace) -> Result<(States, Vec<Model>), Trouble> {
+fn states_of(scene: &Scene, request: &Request, trace: &Trace) -> Result<Found, Trouble> {
     if !request.models.is_empty() {
-        return Ok((trace.states(&request.models), request.models.clone()));
+        let all = trace.states(&request.models);
+        return Ok(Found { all, models: request.models.clone(), trees: None });
     }
     let filesystem = scene.filesystem()?;
     let scratch = Scratch::make(scene.plan.folder.join(IMAGES))
         .map_err(|error| Trouble::Lab(format!("failed to make a folder for images: {error}")))?;
-    let states = recovered::states(trace, filesystem, request.states, &scratch)?;
-    Ok((states, vec![Model::default_of(Some(filesystem))]))
+    let (all, trees) = recovered::states(trace, filesystem, request.states, &scratch)?;
+    Ok(Found { all, models: vec![Model::default_of(Some(filesystem))], trees: Some(trees) })
 }
 
 /// How the server ended before the power went, where it did.
@@ -181,13 +191,17 @@ fn stopped(of: usize, chosen: usize, done: usize) -> Stopped {
 }
 
 /// Boots states side by side, until all are done or the time is over.
-fn boot_all(scene: &Scene, all: &States, chosen: &[usize]) -> Result<Vec<(usize, Observed)>, Trouble> {
+fn boot_all(
+    scene: &Scene,
+    trees: &BTreeMap<usize, Tree>,
+    chosen: &[usize],
+) -> Result<Vec<(usize, Observed)>, Trouble> {
     let bench = bench(scene)?;
-    let observed = for_each(scene, chosen, &|at, number| Box::pin(bench.boot(&all.states[at].tree, number)))?;
+    let observed = for_each(scene, chosen, &|at, number| Box::pin(bench.boot(&trees[&at], number)))?;
     if observed.is_empty() {
         return Err(Trouble::NoPressure(format!(
             "none of {} states was booted: the trial's time was over before; raise `trial-timeout`",
-            all.states.len()
+            chosen.len()
         )));
     }
     Ok(observed)
@@ -218,6 +232,7 @@ fn for_each<'a, T: Send>(
 fn deeper(
     scene: &Scene,
     all: &States,
+    trees: &BTreeMap<usize, Tree>,
     observed: &[(usize, Observed)],
     bound: usize,
 ) -> Result<(RecoveryFacts, Vec<Deeper>), Trouble> {
@@ -228,8 +243,7 @@ fn deeper(
     let bench = Bench { second_life: false, ..bench(scene)? };
     let mut facts = RecoveryFacts { asked: bound as u64, ..RecoveryFacts::default() };
     let outcomes = for_each(scene, &chosen, &|at, number| {
-        let (bench, state) = (&bench, &all.states[at]);
-        Box::pin(bench.deeper(state.token(), &state.tree, number))
+        Box::pin(bench.deeper(all.states[at].token(), &trees[&at], number))
     })?;
     facts.stopped = stopped(started_on, chosen.len(), outcomes.len());
     let mut done: Vec<Deeper> = Vec::new();

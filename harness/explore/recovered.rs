@@ -3,7 +3,7 @@
 //! A recovery takes longer than the work that names it, so the images are counted first, and where there are more than the
 //! bound an even share of them is recovered.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use super::states::{Moments, State, States, Token, Trace};
@@ -18,13 +18,13 @@ const VARIANTS: u32 = 5;
 /// Images that are mounted at the same time.
 const PLACES: usize = 6;
 
-/// The states of the images that were recovered, and how many images there are.
+/// The states of the images that were recovered, each with its tree, and how many images there are.
 pub fn states(
     trace: &Trace,
     filesystem: Filesystem,
     bound: usize,
     scratch: &Scratch,
-) -> Result<States, DiskError> {
+) -> Result<(States, BTreeMap<usize, Tree>), DiskError> {
     let model = Model::default_of(Some(filesystem));
     let images = || {
         device::States::new(model, trace.base.clone(), &trace.log, VARIANTS)
@@ -48,16 +48,18 @@ pub fn states(
     found.sort_by_key(|(index, variant, _)| (*index, *variant));
     let mut all = States { cuts: count as u64, ..States::default() };
     all.exist.insert(model, count as u64);
-    let mut by_digest: HashMap<u128, usize> = HashMap::new();
+    let (mut by_digest, mut trees): (HashMap<u128, usize>, _) = (HashMap::new(), BTreeMap::new());
     for (cut, variant, tree) in found {
         let tree = tree?;
-        let at = *by_digest.entry(tree.digest()).or_insert_with(|| {
-            all.states.push(State { tree, moments: vec![Moments { model, cuts: Vec::new() }] });
+        let digest = tree.digest();
+        let at = *by_digest.entry(digest).or_insert_with(|| {
+            all.states.push(State { digest, moments: vec![Moments { model, cuts: Vec::new() }] });
+            trees.insert(all.states.len() - 1, tree);
             all.states.len() - 1
         });
         all.states[at].moments[0].cuts.push((cut, variant));
     }
-    Ok(all)
+    Ok((all, trees))
 }
 
 /// Rebuilds the image of one state and has the kernel recover it; `None` when the trace has no such cut.

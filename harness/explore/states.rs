@@ -95,8 +95,8 @@ pub struct Moments {
 /// A state, and when it may be left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
-    /// Names and bytes.
-    pub tree: Tree,
+    /// Of its names and bytes. The tree itself is made when it is booted: a life may leave tens of thousands.
+    pub digest: u128,
     /// Under which models, and when.
     pub moments: Vec<Moments>,
 }
@@ -136,8 +136,9 @@ impl Trace {
                 for variant in 0..variants.count() {
                     let Some(tree) = variants.tree(variant) else { break };
                     all.cuts += 1;
-                    let at = *by_digest.entry(tree.digest()).or_insert_with(|| {
-                        all.states.push(State { tree, moments: Vec::new() });
+                    let digest = tree.digest();
+                    let at = *by_digest.entry(digest).or_insert_with(|| {
+                        all.states.push(State { digest, moments: Vec::new() });
                         all.states.len() - 1
                     });
                     note(&mut all.states[at].moments, model, cut, variant);
@@ -156,6 +157,20 @@ impl Trace {
         let mut replay = Replay::from_durable(self.base.clone());
         replay.play_all(log);
         token.model.tree(&replay, token.variant)
+    }
+
+    /// Rebuilds some of its states, by their numbers.
+    pub fn trees(&self, all: &States, chosen: &[usize]) -> BTreeMap<usize, Tree> {
+        let mut wanted: Vec<_> = chosen.iter().map(|&at| (all.states[at].token(), at)).collect();
+        wanted.sort_unstable_by_key(|(token, _)| token.cut);
+        let mut replay = Replay::from_durable(self.base.clone());
+        let mut trees = BTreeMap::new();
+        for (token, at) in wanted {
+            replay.play_all(&self.log[replay.played..token.cut]);
+            let tree = token.model.tree(&replay, token.variant).expect("the trace has left this state");
+            trees.insert(at, tree);
+        }
+        trees
     }
 
     /// From when to when a cut comes after just so many operations, in microseconds since the trial began; the end is

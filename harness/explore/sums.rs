@@ -69,7 +69,7 @@ impl Sums<'_> {
             window_ms: weighed.window_ms(),
             cuts: weighed.cuts,
             broken_ms: spans::length_us(&weighed.broken) as f64 / 1000.0,
-            digest: format!("{:032x}", self.all.states[weighed.state].tree.digest()),
+            digest: format!("{:032x}", self.all.states[weighed.state].digest),
         }
     }
 
