@@ -57,7 +57,11 @@ impl Fs {
             };
             state.note_failure(&failure, &name);
             if let (Call::Write, About::File(ino)) = (call, about) {
-                state.errors.wrote(ino, asked_us, false);
+                if state.is_device {
+                    state.errors.device_failed();
+                } else {
+                    state.errors.wrote(ino, asked_us, false);
+                }
             }
             return Err(failure.error.errno());
         }
@@ -169,7 +173,9 @@ impl Fs {
                 let name = state.name(ino);
                 state.note_failure(&failure, &name);
                 if !is_folder {
-                    if failure.clean {
+                    if state.is_device {
+                        state.errors.device_failed();
+                    } else if failure.clean {
                         state.errors.dropped(ino);
                     }
                     shared.perform(
@@ -186,8 +192,12 @@ impl Fs {
                 if is_folder { Op::FsyncDir { ino, covers } } else { Op::Fsync { ino, covers, datasync } };
             shared.perform(&mut state, asked_us, op);
             if !is_folder {
-                let name = state.name(ino);
-                state.errors.synced(ino, &name, asked_us);
+                if state.is_device {
+                    state.errors.flushed(asked_us);
+                } else {
+                    let name = state.name(ino);
+                    state.errors.synced(ino, &name, asked_us);
+                }
                 state.seen.fsyncs += 1;
             }
             // The answer leaves before the power can go: what a server was told has happened.

@@ -1,16 +1,22 @@
 //! The disk of one trial, from one power cut to the next.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
 
+use super::filler::Filler;
+use super::ills::Ills;
 use super::mount::{Disk, DiskError};
 use super::neighbour::Neighbour;
 use super::real::{self, Volume};
 use super::{Cut, Model, Tree};
 use crate::matrix::Filesystem;
+
+/// The file that takes all room of a file system.
+const FILLER: &str = "filler";
 
 /// The disk under a data directory. After a power cut another one takes its place, with what the cut left.
 pub struct Drive {
@@ -23,6 +29,8 @@ pub struct Drive {
     /// How often it comes, also on the disks to come.
     period: Option<Duration>,
     volume: Option<Volume>,
+    /// On a file system: what takes all its room.
+    filler: Option<Filler>,
     /// Absent only while one disk gives way to the next.
     disk: Option<Disk>,
 }
@@ -44,6 +52,7 @@ impl Drive {
             neighbour: None,
             period: None,
             volume: None,
+            filler: None,
             disk: None,
         };
         make_folder(point)?;
@@ -99,6 +108,37 @@ impl Drive {
         Ok(())
     }
 
+    /// Takes all the room that there is, for good: what is full stays so beyond a power cut.
+    pub fn fill(&mut self) -> Result<(), DiskError> {
+        let Some(volume) = &self.volume else {
+            let used = self.disk().used();
+            self.disk().sicken(|ills| ills.capacity = Some(used));
+            return Ok(());
+        };
+        let file = volume.point().join(FILLER);
+        let action = format!("fill {}", volume.point().display());
+        self.filler = Some(Filler::taking_all(file).map_err(|cause| DiskError::Failed { action, cause })?);
+        self.disk().is_filled();
+        Ok(())
+    }
+
+    /// Why the file system takes no file, where it has turned itself off.
+    pub fn trouble(&self) -> Option<io::Error> {
+        let probe = self.volume.as_ref()?.point().join("probe");
+        let made = fs::File::create(&probe).and_then(|_| fs::remove_file(&probe));
+        made.err().filter(|error| error.kind() != io::ErrorKind::StorageFull)
+    }
+
+    /// Nothing is wrong with it any more.
+    pub fn heal(&mut self) -> Result<(), DiskError> {
+        self.disk().sicken(|ills| *ills = Ills::default());
+        let Some(filler) = self.filler.take() else { return Ok(()) };
+        let action = "make room again on the file system".into();
+        filler.remove().map_err(|cause| DiskError::Failed { action, cause })?;
+        self.disk().has_room_again();
+        Ok(())
+    }
+
     /// Puts in its place what the cut leaves under a model. Nothing may use it any more. What was wrong with the disk is
     /// wrong with the next one too.
     pub fn lose(&mut self, model: Model, variant: u32) -> Result<(), DiskError> {
@@ -111,6 +151,12 @@ impl Drive {
         self.take_away()?;
         self.put(tree)?;
         self.disk().sicken(|new| *new = ills);
+        match (&self.filler, &self.volume) {
+            (Some(_), _) => self.fill()?,
+            // That its room was given back need not have been durable.
+            (None, Some(volume)) => Filler::forget(&volume.point().join(FILLER)),
+            (None, None) => {}
+        }
         self.period.map_or(Ok(()), |period| self.let_in_neighbour(period))
     }
 

@@ -1,9 +1,9 @@
 //! What has failed on a disk, and what of it nobody has made good since. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::op::Ino;
-use super::syncs::Syncs;
+use super::syncs::{FLUSHES, Syncs};
 
 /// What a disk owes a server after calls that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,9 +49,34 @@ pub struct Errors {
     /// The newest of these, whichever file it was.
     synced_us: u64,
     dropped: HashMap<Ino, u64>,
+    full: Option<Full>,
+    /// When the newest flushes of a device were asked for, as many as one fsync may wait for.
+    flushes: VecDeque<u64>,
+    /// What a device lacks since a write or a flush of it failed came after this.
+    missing_since_us: Option<u64>,
+}
+
+/// A file system that is full, on a device: nobody but itself knows which writes it refuses.
+#[derive(Debug, Clone, Copy)]
+struct Full {
+    since_us: u64,
+    has_room_again: bool,
 }
 
 impl Errors {
+    /// Notes that the file system on the device has no room left.
+    pub fn filled(&mut self, at_us: u64) {
+        self.failed("write", "ENOSPC", "on a full file system");
+        self.full = Some(Full { since_us: at_us, has_room_again: false });
+    }
+
+    /// Notes that it has room again. A server that waits to write does so before it syncs the next time.
+    pub fn has_room_again(&mut self) {
+        if let Some(full) = &mut self.full {
+            full.has_room_again = true;
+        }
+    }
+
     /// Notes a call that failed, and the file that it was about.
     pub fn failed(&mut self, call: &str, error: &str, name: &str) {
         self.failures += 1;
@@ -80,6 +105,23 @@ impl Errors {
         }
     }
 
+    /// Notes a flush of a device that succeeded.
+    pub fn flushed(&mut self, asked_us: u64) {
+        self.full = self.full.filter(|full| !full.has_room_again);
+        self.flushes.push_back(asked_us);
+        if self.flushes.len() > FLUSHES as usize {
+            self.flushes.pop_front();
+        }
+    }
+
+    /// Notes a write or a flush of a device that failed. The file system may take that for its end and keep nothing more, and
+    /// nobody knows which of the flushes before it were for an fsync that had come to its end.
+    pub fn device_failed(&mut self) {
+        let all = self.flushes.len() == FLUSHES as usize;
+        let since_us = self.flushes.front().copied().filter(|_| all).unwrap_or(0);
+        self.missing_since_us.get_or_insert(since_us);
+    }
+
     /// Notes an fsync after whose failure the pages count as clean: no later one writes them.
     pub fn dropped(&mut self, ino: Ino) {
         let since_us = self.synced.get(&ino).copied().unwrap_or(self.synced_us);
@@ -98,12 +140,14 @@ impl Errors {
                 .iter()
                 .filter(|(ino, _)| is_there(ino))
                 .map(|(_, unwritten)| *unwritten)
+                .chain(self.full.map(|full| Unwritten { since_us: full.since_us, failed_us: full.since_us }))
                 .min_by_key(|unwritten| unwritten.since_us),
             dropped_since_us: self
                 .dropped
                 .iter()
                 .filter(|(ino, _)| is_there(ino))
                 .map(|(_, since_us)| *since_us)
+                .chain(self.missing_since_us)
                 .min(),
         }
     }
@@ -152,6 +196,35 @@ mod tests {
         assert_eq!(owed(&errors, "a.1.base.aof").unwritten, None);
         errors.wrote(7, 40, true);
         assert_eq!(owed(&errors, "a.1.incr.aof").unwritten, None);
+    }
+
+    #[test]
+    fn what_a_full_file_system_refused_is_owed_until_it_has_room_and_something_was_synced() {
+        let mut errors = Errors::default();
+        errors.filled(10);
+        let unwritten = Some(Unwritten { since_us: 10, failed_us: 10 });
+        errors.flushed(20);
+        assert_eq!(owed(&errors, "image").unwritten, unwritten, "a neighbour may sync as well");
+        errors.has_room_again();
+        assert_eq!(owed(&errors, "image").unwritten, unwritten);
+        errors.flushed(30);
+        assert_eq!((owed(&errors, "image").unwritten, owed(&errors, "image").failures), (None, 1));
+    }
+
+    #[test]
+    fn a_device_that_failed_owes_what_came_since_the_fsync_before() {
+        let mut errors = Errors::default();
+        errors.device_failed();
+        assert_eq!(owed(&errors, "image").dropped_since_us, Some(0), "there was none before");
+        let mut errors = Errors::default();
+        for at_us in 1..=6 {
+            errors.flushed(at_us * 10);
+        }
+        assert_eq!(owed(&errors, "image").dropped_since_us, None);
+        errors.device_failed();
+        errors.flushed(70);
+        errors.device_failed();
+        assert_eq!(owed(&errors, "image").dropped_since_us, Some(30), "the first one tells");
     }
 
     #[test]

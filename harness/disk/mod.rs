@@ -13,6 +13,7 @@ pub mod content;
 pub mod drive;
 pub mod errors;
 pub mod file;
+mod filler;
 mod fuse;
 pub mod ills;
 mod memory;

@@ -172,6 +172,19 @@ impl Disk {
         self.shared.lock().ills.clone()
     }
 
+    /// The file system on it has no room left.
+    pub fn is_filled(&self) {
+        let now_us = self.shared.now_us();
+        let mut state = self.shared.lock();
+        state.errors.filled(now_us);
+        state.seen.failures += 1;
+    }
+
+    /// The file system on it has room again.
+    pub fn has_room_again(&self) {
+        self.shared.lock().errors.has_room_again();
+    }
+
     /// What calls that failed have left to be made good.
     pub fn owed(&self) -> Owed {
         self.shared.lock().owed()

@@ -75,7 +75,7 @@ pub(super) const FAIL_IO: Verb = Verb {
 pub(super) const FILL_DISK: Verb = Verb {
     word: "fill-disk",
     usage: "fill-disk [SIZE]",
-    about: "The disk has room for so many bytes and no more (ENOSPC, and short writes); without a size it is full now. Needs storage kind = \"disk\".",
+    about: "The disk has room for so many bytes and no more (ENOSPC, and short writes); without a size, which a real file system needs, it is full now. Needs storage kind = \"disk\".",
     parse: |args| match args {
         [] => Ok(Box::new(FillNow)),
         [word] => {
@@ -170,7 +170,7 @@ struct Heal;
 #[async_trait(?Send)]
 impl Step for Heal {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
-        scene.disk()?.sicken(|ills| *ills = Ills::default());
+        scene.heal_disk()?;
         scene.note("step", "heal-disk");
         Ok(())
     }
@@ -190,10 +190,8 @@ struct FillNow;
 #[async_trait(?Send)]
 impl Step for FillNow {
     async fn run(&self, scene: &mut Scene) -> Result<(), Trouble> {
-        let disk = scene.plain_disk("fill-disk")?;
-        let used = disk.used();
-        disk.sicken(|ills| ills.capacity = Some(used));
-        scene.note("step", &format!("the disk is full with {used} bytes"));
+        scene.fill_disk()?;
+        scene.note("step", "the disk is full");
         Ok(())
     }
 

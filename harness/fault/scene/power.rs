@@ -125,6 +125,27 @@ impl Scene {
         Ok(self.drive.as_mut().map_or(Ok(()), |drive| drive.let_in_neighbour(period))?)
     }
 
+    /// Refuses a start on a file system that has turned itself off: nobody could tell the server's files from its silence.
+    pub(super) fn file_system_must_live(&self) -> Result<(), Trouble> {
+        let Some(error) = self.drive.as_ref().and_then(|drive| drive.trouble()) else { return Ok(()) };
+        Err(Trouble::Lab(format!(
+            "the file system under the data folder takes no files any more ({error}), as after an error of its device; add \
+             `heal-disk` and `power-cut` before the start: it is then recovered and mounted again"
+        )))
+    }
+
+    /// There is no room left on the disk, or on the file system on it.
+    pub fn fill_disk(&mut self) -> Result<(), Trouble> {
+        self.disk()?;
+        Ok(self.drive.as_mut().map_or(Ok(()), Drive::fill)?)
+    }
+
+    /// Nothing is wrong with the disk any more.
+    pub fn heal_disk(&mut self) -> Result<(), Trouble> {
+        self.disk()?;
+        Ok(self.drive.as_mut().map_or(Ok(()), Drive::heal)?)
+    }
+
     /// Cuts the power now. A server that has ended before loses what it had not made durable all the same.
     pub async fn power_cut(&mut self, words: &str, model: Model, variant: u32) -> Result<(), Trouble> {
         self.disk()?;

@@ -25,6 +25,7 @@ impl Scene {
     pub async fn before_start(&mut self) -> Result<(), Trouble> {
         self.draft.files_dead = self.instance.files().await?;
         self.draft.failed_before_start = self.failures();
+        self.file_system_must_live()?;
         if self.explores() == Some(Explored::FromTheStart) {
             self.sync_disk();
         }
