@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use outlast::disk::model::allows::allows;
-use outlast::disk::op::{Ino, Op, Place, ROOT};
+use outlast::disk::op::{Ino, Op, Place, ROOT, Rec};
 use outlast::disk::replay::Replay;
 use outlast::disk::{Model, Tree};
+use outlast::explore::states::Trace;
 use proptest::prelude::*;
 
 use support::durability::Reference;
@@ -152,6 +153,24 @@ proptest! {
             prop_assert!(found(&synced[0]) == reference.by_journal(reference.committed_to), "{}", why());
             prop_assert_eq!((control.len(), synced.len()), (1, 1));
             prop_assert_eq!((Model::ProcessKill.exist(&replay), Model::FsyncOnly.exist(&replay)), (1, 1));
+        }
+    }
+
+    #[test]
+    fn every_state_of_a_trace_is_rebuilt_from_its_token(
+        wishes in proptest::collection::vec(wish(), 0..20),
+    ) {
+        let at_us = 1..;
+        let recs = operations(&wishes).into_iter().zip(at_us);
+        let log = recs.map(|(op, at_us)| Rec { asked_us: at_us, done_us: at_us, op }).collect();
+        let trace = Trace { log, from: 1, ..Trace::default() };
+        let all = trace.states(&Model::PURE);
+        let chosen: Vec<_> = (0..all.states.len()).rev().step_by(2).collect();
+        let trees = trace.trees(&all, &chosen);
+        prop_assert_eq!(trees.len(), chosen.len());
+        for (at, tree) in trees {
+            prop_assert_eq!(tree.digest(), all.states[at].digest);
+            prop_assert!(trace.rebuild(all.states[at].token()) == Some(tree));
         }
     }
 

@@ -23,9 +23,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 impl Scene {
     /// Looks at the dead server's files, once per start.
     pub async fn before_start(&mut self) -> Result<(), Trouble> {
+        self.file_system_must_live()?;
         self.draft.files_dead = self.instance.files().await?;
         self.draft.failed_before_start = self.failures();
-        self.file_system_must_live()?;
         if self.explores() == Some(Explored::FromTheStart) {
             self.sync_disk();
         }
