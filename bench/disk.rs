@@ -84,17 +84,18 @@ fn cost(persistence: &str, workload: &str) {
     }
     let costs: Vec<_> = folder.iter().zip(disk).map(|(folder, disk)| (1.0 - disk / folder) * 100.0).collect();
     println!(
-        "  {persistence:<14} {workload:<4} folder {:6.0} writes/s, disk {:6.0}: costs {:3.0}% (pairs: {}; {left_out} left out)",
+        "  {persistence:<14} {workload:<4} folder {:6.0} writes/s, disk {:6.0}: costs {:3.0}% ({} calm pairs: {}; {left_out} left out)",
         median(folder.clone()),
         median(disk.clone()),
         median(costs.clone()),
+        costs.len(),
         costs.iter().map(|cost| format!("{cost:.0}")).collect::<Vec<_>>().join(" ")
     );
 }
 
 fn main() {
     println!(
-        "writing through the disk (medians of {PAIRS} pairs in turns; target: at most 30% under everysec)"
+        "writing through the disk (medians of up to {PAIRS} pairs in turns; target: at most 30% under everysec)"
     );
     for persistence in ["aof-everysec", "aof-always"] {
         cost(persistence, "p1");

@@ -58,7 +58,7 @@ impl Fs {
             state.note_failure(&failure, &name);
             if let (Call::Write, About::File(ino)) = (call, about) {
                 if state.is_device {
-                    state.errors.device_failed();
+                    state.device_failed(asked_us);
                 } else {
                     state.errors.wrote(ino, asked_us, false);
                 }
@@ -174,7 +174,7 @@ impl Fs {
                 state.note_failure(&failure, &name);
                 if !is_folder {
                     if state.is_device {
-                        state.errors.device_failed();
+                        state.device_failed(asked_us);
                     } else if failure.clean {
                         state.errors.dropped(ino);
                     }

@@ -118,7 +118,7 @@ impl Drive {
         let file = volume.point().join(FILLER);
         let action = format!("fill {}", volume.point().display());
         self.filler = Some(Filler::taking_all(file).map_err(|cause| DiskError::Failed { action, cause })?);
-        self.disk().is_filled();
+        self.disk().note_full();
         Ok(())
     }
 
@@ -130,13 +130,12 @@ impl Drive {
     }
 
     /// Nothing is wrong with it any more.
-    pub fn heal(&mut self) -> Result<(), DiskError> {
+    pub fn heal(&mut self) {
         self.disk().sicken(|ills| *ills = Ills::default());
-        let Some(filler) = self.filler.take() else { return Ok(()) };
-        let action = "make room again on the file system".into();
-        filler.remove().map_err(|cause| DiskError::Failed { action, cause })?;
-        self.disk().has_room_again();
-        Ok(())
+        // A file system that has turned itself off keeps it until it is mounted again.
+        if self.filler.take().is_some_and(|filler| filler.remove().is_ok()) {
+            self.disk().note_room();
+        }
     }
 
     /// Puts in its place what the cut leaves under a model. Nothing may use it any more. What was wrong with the disk is

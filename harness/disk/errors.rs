@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::op::Ino;
-use super::syncs::{FLUSHES, Syncs};
+use super::syncs::{FLUSHES, PERIOD_US, Syncs};
 
 /// What a disk owes a server after calls that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -60,20 +60,20 @@ pub struct Errors {
 #[derive(Debug, Clone, Copy)]
 struct Full {
     since_us: u64,
-    has_room_again: bool,
+    room_us: Option<u64>,
 }
 
 impl Errors {
     /// Notes that the file system on the device has no room left.
-    pub fn filled(&mut self, at_us: u64) {
+    pub fn note_full(&mut self, at_us: u64) {
         self.failed("write", "ENOSPC", "on a full file system");
-        self.full = Some(Full { since_us: at_us, has_room_again: false });
+        self.full = Some(Full { since_us: at_us, room_us: None });
     }
 
-    /// Notes that it has room again. A server that waits to write does so before it syncs the next time.
-    pub fn has_room_again(&mut self) {
+    /// Notes that it has room again.
+    pub fn note_room(&mut self, at_us: u64) {
         if let Some(full) = &mut self.full {
-            full.has_room_again = true;
+            full.room_us.get_or_insert(at_us);
         }
     }
 
@@ -105,9 +105,11 @@ impl Errors {
         }
     }
 
-    /// Notes a flush of a device that succeeded.
+    /// Notes a flush of a device that succeeded. A server that waits to write tries once a second: it has done so, if there was
+    /// room for two.
     pub fn flushed(&mut self, asked_us: u64) {
-        self.full = self.full.filter(|full| !full.has_room_again);
+        self.full =
+            self.full.filter(|full| full.room_us.is_none_or(|at_us| asked_us < at_us + 2 * PERIOD_US));
         self.flushes.push_back(asked_us);
         if self.flushes.len() > FLUSHES as usize {
             self.flushes.pop_front();
@@ -115,11 +117,12 @@ impl Errors {
     }
 
     /// Notes a write or a flush of a device that failed. The file system may take that for its end and keep nothing more, and
-    /// nobody knows which of the flushes before it were for an fsync that had come to its end.
-    pub fn device_failed(&mut self) {
+    /// nobody knows which of the flushes before it were for an fsync of the AOF that had come to its end: one of those began
+    /// within the window before.
+    pub fn device_failed(&mut self, window_from_us: u64) {
         let all = self.flushes.len() == FLUSHES as usize;
         let since_us = self.flushes.front().copied().filter(|_| all).unwrap_or(0);
-        self.missing_since_us.get_or_insert(since_us);
+        self.missing_since_us.get_or_insert(since_us.min(window_from_us));
     }
 
     /// Notes an fsync after whose failure the pages count as clean: no later one writes them.
@@ -201,30 +204,34 @@ mod tests {
     #[test]
     fn what_a_full_file_system_refused_is_owed_until_it_has_room_and_something_was_synced() {
         let mut errors = Errors::default();
-        errors.filled(10);
+        errors.note_full(10);
         let unwritten = Some(Unwritten { since_us: 10, failed_us: 10 });
         errors.flushed(20);
-        assert_eq!(owed(&errors, "image").unwritten, unwritten, "a neighbour may sync as well");
-        errors.has_room_again();
         assert_eq!(owed(&errors, "image").unwritten, unwritten);
-        errors.flushed(30);
+        errors.note_room(30);
+        errors.flushed(40);
+        assert_eq!(owed(&errors, "image").unwritten, unwritten, "a neighbour may sync as well");
+        errors.flushed(30 + 2 * PERIOD_US);
         assert_eq!((owed(&errors, "image").unwritten, owed(&errors, "image").failures), (None, 1));
     }
 
     #[test]
     fn a_device_that_failed_owes_what_came_since_the_fsync_before() {
         let mut errors = Errors::default();
-        errors.device_failed();
+        errors.device_failed(5);
         assert_eq!(owed(&errors, "image").dropped_since_us, Some(0), "there was none before");
         let mut errors = Errors::default();
         for at_us in 1..=6 {
             errors.flushed(at_us * 10);
         }
         assert_eq!(owed(&errors, "image").dropped_since_us, None);
-        errors.device_failed();
+        let mut busy = errors.clone();
+        errors.device_failed(60);
         errors.flushed(70);
-        errors.device_failed();
+        errors.device_failed(60);
         assert_eq!(owed(&errors, "image").dropped_since_us, Some(30), "the first one tells");
+        busy.device_failed(12);
+        assert_eq!(owed(&busy, "image").dropped_since_us, Some(12), "the newest flushes were a neighbour's");
     }
 
     #[test]

@@ -172,17 +172,18 @@ impl Disk {
         self.shared.lock().ills.clone()
     }
 
-    /// The file system on it has no room left.
-    pub fn is_filled(&self) {
+    /// Takes note that the file system on it has no room left.
+    pub fn note_full(&self) {
         let now_us = self.shared.now_us();
         let mut state = self.shared.lock();
-        state.errors.filled(now_us);
+        state.errors.note_full(now_us);
         state.seen.failures += 1;
     }
 
-    /// The file system on it has room again.
-    pub fn has_room_again(&self) {
-        self.shared.lock().errors.has_room_again();
+    /// Takes note that the file system on it has room again.
+    pub fn note_room(&self) {
+        let now_us = self.shared.now_us();
+        self.shared.lock().errors.note_room(now_us);
     }
 
     /// What calls that failed have left to be made good.

@@ -229,6 +229,12 @@ impl State {
         Some(self.syncs.begin(what, asked_us))
     }
 
+    /// Notes a write or a flush of the device that failed.
+    pub fn device_failed(&mut self, asked_us: u64) {
+        let window_us = self.syncs.delay(asked_us).window_us();
+        self.errors.device_failed(asked_us.saturating_sub(window_us));
+    }
+
     /// Notes that it has ended, well or not.
     pub fn end_sync(&mut self, number: Option<usize>, done_us: u64) {
         if let Some(number) = number {

@@ -45,7 +45,11 @@ impl Sums<'_> {
             exist: self.all.exist.get(&model).copied().unwrap_or(distinct as u64),
             distinct: distinct as u64,
             states: weighed.len() as u64,
-            stopped: if weighed.len() < distinct { self.stopped } else { Stopped::Done },
+            stopped: match (weighed.len() < distinct, self.all.images) {
+                (true, _) => self.stopped,
+                (false, Some((recovered, of))) if recovered < of => Stopped::Bound,
+                (false, _) => Stopped::Done,
+            },
             broken: weighed.iter().filter(|weighed| !weighed.kept).count() as u64,
             refused: weighed.iter().filter(refused).count() as u64,
             worst_lost: weighed.iter().map(|weighed| gone(&weighed.loss)).max().unwrap_or(0),
@@ -76,7 +80,12 @@ impl Sums<'_> {
     /// A model's states as one epoch; the first of them speaks.
     pub fn as_epoch(&self, facts: &ModelFacts, weighed: &[&mut Weighed], pressure: Pressure) -> Epoch {
         let death = format!("power cut, {}", facts.model);
-        let booted = facts.stopped.words(facts.states, facts.distinct, "states");
+        let booted = match self.all.images {
+            Some((recovered, of)) if recovered < of => {
+                format!("{} states of {recovered} of {of} images (the step's bound)", facts.states)
+            }
+            _ => facts.stopped.words(facts.states, facts.distinct, "states"),
+        };
         let Some(worst) = weighed.first() else {
             let message = format!("nothing is known of {}: no server was started on {booted}", facts.model);
             return Epoch { death, verdict: Verdict::Inconclusive, message, pressure, ..Epoch::default() };

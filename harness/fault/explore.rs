@@ -68,6 +68,14 @@ impl Step for Explore {
             true => drop(scene.filesystem()?),
             false => drop(scene.plain_disk("explore")?),
         }
+        if scene.failures() > 0 {
+            return Err(Trouble::Unsupported {
+                reason:
+                    "a call of the disk has failed: what it owes is not known for every moment of the life"
+                        .into(),
+                remedy: "end the script with `power-cut` instead of `explore`".into(),
+            });
+        }
         scene.record_until_now(&self.words, self.request.clone()).await
     }
 

@@ -127,7 +127,8 @@ impl Scene {
 
     /// Refuses a start on a file system that has turned itself off: nobody could tell the server's files from its silence.
     pub(super) fn file_system_must_live(&self) -> Result<(), Trouble> {
-        let Some(error) = self.drive.as_ref().and_then(|drive| drive.trouble()) else { return Ok(()) };
+        let drive = self.drive.as_ref().filter(|drive| drive.disk().seen().failures > 0);
+        let Some(error) = drive.and_then(Drive::trouble) else { return Ok(()) };
         Err(Trouble::Lab(format!(
             "the file system under the data folder takes no files any more ({error}), as after an error of its device; add \
              `heal-disk` and `power-cut` before the start: it is then recovered and mounted again"
@@ -143,7 +144,8 @@ impl Scene {
     /// Nothing is wrong with the disk any more.
     pub fn heal_disk(&mut self) -> Result<(), Trouble> {
         self.disk()?;
-        Ok(self.drive.as_mut().map_or(Ok(()), Drive::heal)?)
+        self.drive.iter_mut().for_each(Drive::heal);
+        Ok(())
     }
 
     /// Cuts the power now. A server that has ended before loses what it had not made durable all the same.

@@ -113,6 +113,7 @@ impl Scene {
                 }
             }
             Recovery::Refused { exit } => {
+                self.file_system_must_live()?;
                 self.note("exit", &format!("refused to start: {}", describe(*exit)))
             }
             Recovery::Stuck => self.note("note", "neither ready nor dead"),
