@@ -139,9 +139,24 @@ impl FileState {
                 let page = failed.pages().start;
                 *failed_index > index || (!pages.contains(&page) && page < cut)
             });
+            if let Change::Truncate(len) = change {
+                shorten(&mut self.failed, index, len);
+            }
         }
         journaled
     }
+}
+
+/// Of writes before a truncation that is durable nothing behind its end comes back, also of those that failed.
+fn shorten(failed: &mut Changes, truncation: usize, len: u64) {
+    failed.retain_mut(|(index, failed)| match failed {
+        Change::Write(offset, data) if *index <= truncation => {
+            let left = len.saturating_sub(*offset).min(data.len() as u64) as usize;
+            *data = data[..left].into();
+            left > 0
+        }
+        _ => true,
+    });
 }
 
 /// The parts of a write, page by page.
@@ -223,6 +238,18 @@ mod tests {
         assert_eq!(file.sync(), b"", "the write is lost, the truncation is not");
         file.write(1, b"b");
         assert_eq!(file.sync(), b"ab");
+    }
+
+    #[test]
+    fn a_truncation_that_is_made_durable_cuts_what_failed_before_it() {
+        let mut file = File::default();
+        file.write(0, &[1; 4_099]);
+        file.change(Change::Truncate(4_090));
+        file.state.fail(file.index);
+        file.sync();
+        let mut possible = file.state.synced.clone();
+        file.state.possible().iter().for_each(|(_, change)| change.apply(&mut possible));
+        assert_eq!(possible.to_vec(), [1; 4_090], "it got through, up to the new end");
     }
 
     #[test]

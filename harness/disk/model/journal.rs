@@ -175,7 +175,7 @@ fn tree(replay: &Replay, names: usize, part: impl Fn(Ino) -> Part) -> Tree {
                 }
                 content
             }
-            Part::Without(page) => without(file, page),
+            Part::Without(page) => without(file, page, replay.committed_to),
         }
     })
 }
@@ -246,11 +246,18 @@ fn all(file: &FileState) -> Content {
     content
 }
 
-fn without(file: &FileState, page: u64) -> Content {
+fn without(file: &FileState, page: u64, committed_to: usize) -> Content {
     let mut content = all(file);
+    let mut before = file.synced.clone();
+    // A truncation that is committed stands: nothing behind its end comes back, also where the page was not written.
+    for (_, change) in file.pending.iter().filter(|(index, _)| *index < committed_to) {
+        if let Change::Truncate(len) = change {
+            before.truncate(*len);
+        }
+    }
     let offset = page * PAGE as u64;
     let size = content.read(offset, PAGE).len();
-    let mut old = file.synced.read(offset, size);
+    let mut old = before.read(offset, size);
     old.resize(size, 0);
     content.write(offset, &old);
     content
