@@ -57,11 +57,7 @@ impl Fs {
             };
             state.note_failure(&failure, &name);
             if let (Call::Write, About::File(ino)) = (call, about) {
-                if state.is_device {
-                    state.device_failed(asked_us);
-                } else {
-                    state.errors.wrote(ino, asked_us, false);
-                }
+                state.write_failed(ino, asked_us);
             }
             return Err(failure.error.errno());
         }
@@ -132,7 +128,7 @@ impl Fs {
                 if take == 0 && !data.is_empty() {
                     let name = state.name(ino);
                     state.note_failure(&Failure::new(Call::Write, Error::NoSpace), &name);
-                    state.errors.wrote(ino, asked_us, false);
+                    state.write_failed(ino, asked_us);
                     return Err(Errno::ENOSPC);
                 }
             }
@@ -173,11 +169,7 @@ impl Fs {
                 let name = state.name(ino);
                 state.note_failure(&failure, &name);
                 if !is_folder {
-                    if state.is_device {
-                        state.device_failed(asked_us);
-                    } else if failure.clean {
-                        state.errors.dropped(ino);
-                    }
+                    state.fsync_failed(ino, asked_us, failure.clean);
                     shared.perform(
                         &mut state,
                         asked_us,
@@ -192,13 +184,7 @@ impl Fs {
                 if is_folder { Op::FsyncDir { ino, covers } } else { Op::Fsync { ino, covers, datasync } };
             shared.perform(&mut state, asked_us, op);
             if !is_folder {
-                if state.is_device {
-                    state.errors.flushed(asked_us);
-                } else {
-                    let name = state.name(ino);
-                    state.errors.synced(ino, &name, asked_us);
-                }
-                state.seen.fsyncs += 1;
+                state.fsynced(ino, asked_us);
             }
             // The answer leaves before the power can go: what a server was told has happened.
             reply.ok();

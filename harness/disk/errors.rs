@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_full_file_system_refused_is_owed_until_it_has_room_and_something_was_synced() {
+    fn what_a_full_file_system_refused_is_owed_until_there_was_room_for_a_while() {
         let mut errors = Errors::default();
         errors.note_full(10);
         let unwritten = Some(Unwritten { since_us: 10, failed_us: 10 });

@@ -229,8 +229,36 @@ impl State {
         Some(self.syncs.begin(what, asked_us))
     }
 
-    /// Notes a write or a flush of the device that failed.
-    pub fn device_failed(&mut self, asked_us: u64) {
+    /// Notes what a write that failed leaves owed.
+    pub fn write_failed(&mut self, ino: Ino, asked_us: u64) {
+        match self.is_device {
+            true => self.device_failed(asked_us),
+            false => self.errors.wrote(ino, asked_us, false),
+        }
+    }
+
+    /// Notes what an fsync that failed leaves owed. Of a device nobody knows what a file system still does.
+    pub fn fsync_failed(&mut self, ino: Ino, asked_us: u64, clean: bool) {
+        match (self.is_device, clean) {
+            (true, _) => self.device_failed(asked_us),
+            (false, true) => self.errors.dropped(ino),
+            (false, false) => {}
+        }
+    }
+
+    /// Notes an fsync that succeeded.
+    pub fn fsynced(&mut self, ino: Ino, asked_us: u64) {
+        self.seen.fsyncs += 1;
+        match self.is_device {
+            true => self.errors.flushed(asked_us),
+            false => {
+                let name = self.name(ino);
+                self.errors.synced(ino, &name, asked_us);
+            }
+        }
+    }
+
+    fn device_failed(&mut self, asked_us: u64) {
         let window_us = self.syncs.delay(asked_us).window_us();
         self.errors.device_failed(asked_us.saturating_sub(window_us));
     }

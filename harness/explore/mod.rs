@@ -82,7 +82,7 @@ pub fn run(
 ) -> Result<(), Trouble> {
     let _turn = scene.take_turn();
     let began = Instant::now();
-    let Found { all, models, trees } = states_of(scene, request, &trace)?;
+    let Candidates { all, models, trees } = states_of(scene, request, &trace)?;
     let chosen = choose(&all, &models, request.states);
     let trees = trees.unwrap_or_else(|| trace.trees(&all, &chosen));
     let observed = boot_all(scene, &trees, &chosen)?;
@@ -154,8 +154,8 @@ pub fn run(
     Ok(())
 }
 
-/// States of a trace.
-struct Found {
+/// States of a trace, of which some are booted.
+struct Candidates {
     all: States,
     models: Vec<Model>,
     /// Trees by the numbers of their states, where the trace alone does not rebuild them.
@@ -163,16 +163,16 @@ struct Found {
 }
 
 /// The states of the models that are asked for, or those that the file system on the disk recovers.
-fn states_of(scene: &Scene, request: &Request, trace: &Trace) -> Result<Found, Trouble> {
+fn states_of(scene: &Scene, request: &Request, trace: &Trace) -> Result<Candidates, Trouble> {
     if !request.models.is_empty() {
         let all = trace.states(&request.models);
-        return Ok(Found { all, models: request.models.clone(), trees: None });
+        return Ok(Candidates { all, models: request.models.clone(), trees: None });
     }
     let filesystem = scene.filesystem()?;
     let scratch = Scratch::make(scene.plan.folder.join(IMAGES))
         .map_err(|error| Trouble::Lab(format!("failed to make a folder for images: {error}")))?;
     let (all, trees) = recovered::states(trace, filesystem, request.states, &scratch)?;
-    Ok(Found { all, models: vec![Model::default_of(Some(filesystem))], trees: Some(trees) })
+    Ok(Candidates { all, models: vec![Model::default_of(Some(filesystem))], trees: Some(trees) })
 }
 
 /// How the server ended before the power went, where it did.

@@ -46,8 +46,8 @@ pub fn states(
     });
     let mut found = found.into_inner().unwrap_or_default();
     found.sort_by_key(|(index, variant, _)| (*index, *variant));
-    let images = Some((found.len() as u64, count as u64));
-    let mut all = States { cuts: count as u64, images, ..States::default() };
+    let sampled = (found.len() < count).then_some((found.len() as u64, count as u64));
+    let mut all = States { cuts: count as u64, sampled, ..States::default() };
     all.exist.insert(model, count as u64);
     let (mut by_digest, mut trees): (HashMap<u128, usize>, _) = (HashMap::new(), BTreeMap::new());
     for (cut, variant, tree) in found {

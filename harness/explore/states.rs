@@ -119,8 +119,8 @@ pub struct States {
     pub cuts: u64,
     /// How many states each model allows, over all moments: also those beyond the variants that it tries.
     pub exist: BTreeMap<Model, u64>,
-    /// Of a device: how many images were recovered, and of how many.
-    pub images: Option<(u64, u64)>,
+    /// Of a device, where not every image was recovered: how many were, and of how many.
+    pub sampled: Option<(u64, u64)>,
 }
 
 impl Trace {

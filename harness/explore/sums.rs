@@ -45,10 +45,10 @@ impl Sums<'_> {
             exist: self.all.exist.get(&model).copied().unwrap_or(distinct as u64),
             distinct: distinct as u64,
             states: weighed.len() as u64,
-            stopped: match (weighed.len() < distinct, self.all.images) {
+            stopped: match (weighed.len() < distinct, self.all.sampled) {
                 (true, _) => self.stopped,
-                (false, Some((recovered, of))) if recovered < of => Stopped::Bound,
-                (false, _) => Stopped::Done,
+                (false, Some(_)) => Stopped::Bound,
+                (false, None) => Stopped::Done,
             },
             broken: weighed.iter().filter(|weighed| !weighed.kept).count() as u64,
             refused: weighed.iter().filter(refused).count() as u64,
@@ -80,11 +80,11 @@ impl Sums<'_> {
     /// A model's states as one epoch; the first of them speaks.
     pub fn as_epoch(&self, facts: &ModelFacts, weighed: &[&mut Weighed], pressure: Pressure) -> Epoch {
         let death = format!("power cut, {}", facts.model);
-        let booted = match self.all.images {
-            Some((recovered, of)) if recovered < of => {
+        let booted = match self.all.sampled {
+            Some((recovered, of)) => {
                 format!("{} states of {recovered} of {of} images (the step's bound)", facts.states)
             }
-            _ => facts.stopped.words(facts.states, facts.distinct, "states"),
+            None => facts.stopped.words(facts.states, facts.distinct, "states"),
         };
         let Some(worst) = weighed.first() else {
             let message = format!("nothing is known of {}: no server was started on {booted}", facts.model);

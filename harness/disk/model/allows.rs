@@ -204,6 +204,20 @@ mod tests {
     }
 
     #[test]
+    fn no_byte_behind_a_committed_end_comes_back_with_a_page_that_is_missing() {
+        let mut replay = Replay::from_durable(Tree::default());
+        create(&mut replay, "a", 2);
+        write(&mut replay, 2, 0, &[1; 4_091]);
+        replay.play(&Op::SyncAll);
+        replay.play(&Op::Truncate { ino: 2, len: 4_090 });
+        write(&mut replay, 2, 15, &[1; 4_082]);
+        replay.play(&Op::Commit);
+        for variant in 0..Model::Journal.variants(&replay) {
+            allows(&replay, &Model::Journal.tree(&replay, variant).unwrap()).unwrap();
+        }
+    }
+
+    #[test]
     fn a_short_file_that_was_synced_is_never_zeros_and_one_that_grew_may_end_in_them() {
         let mut replay = Replay::from_durable(Tree::default());
         create(&mut replay, "a", 2);

@@ -125,7 +125,7 @@ impl Scene {
         Ok(self.drive.as_mut().map_or(Ok(()), |drive| drive.let_in_neighbour(period))?)
     }
 
-    /// Refuses a start on a file system that has turned itself off: nobody could tell the server's files from its silence.
+    /// Refuses a start on a file system that has turned itself off: a server that does not start there has broken nothing.
     pub(super) fn file_system_must_live(&self) -> Result<(), Trouble> {
         let drive = self.drive.as_ref().filter(|drive| drive.disk().seen().failures > 0);
         let Some(error) = drive.and_then(Drive::trouble) else { return Ok(()) };
