@@ -86,7 +86,8 @@ fn always_keeps_everything_through_a_power_cut_and_a_lying_disk_is_caught() {
     }
     let lie = checkout.trial(&["always@disk::churn::lie::"]);
     assert_eq!(lie.verdict, Verdict::Broken);
-    assert!(lie.lost >= 200 && lie.anomalies.contains(&Anomaly::Lost), "{}", lie.message);
+    // A write that was lost together with the deletion after it leaves what was there before, so not all 200 show.
+    assert!(lie.lost >= 100 && lie.anomalies.contains(&Anomaly::Lost), "{}", lie.message);
     assert!(checkout.leftovers().is_empty(), "{:?}", checkout.leftovers());
 }
 

@@ -70,9 +70,12 @@ impl Bench {
             }
         };
         drop(free);
-        self.disk.replace(slot.ino, image);
         let mut mounted = Mounted { bench: self, volume: None, slot: None };
-        let volume = Volume::mount_device(self.filesystem, &slot.device, &slot.point);
+        // What is left of the last file system is still written to the place.
+        let volume = slot.device.free().and_then(|()| {
+            self.disk.replace(slot.ino, image);
+            Volume::mount_device(self.filesystem, &slot.device, &slot.point)
+        });
         mounted.slot = Some(slot);
         mounted.volume = Some(volume?);
         Ok(mounted)
