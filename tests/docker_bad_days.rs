@@ -10,10 +10,9 @@ use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use outlast::engine::docker::Docker;
 use outlast::record::Verdict;
 use support::checkout::{Checkout, Outcome, finish, wait_for};
-use support::dockerd::{Daemon, Holds, holds};
+use support::dockerd::{Daemon, Holds, command, engine, holds, label};
 
 /// Trials that last, with a volume each.
 const SLOW: &str = r#"
@@ -37,34 +36,11 @@ second-life = false
 /// A server of whose image nobody has heard.
 const UNHEARD_OF: &str = "[server.unheard-of]\nimage = \"outlast/unheard-of:1\"";
 
-/// `outlast run` in containers at this engine.
-fn command(checkout: &Checkout, host: &str, args: &[&str]) -> Command {
-    let mut command = checkout.command(args);
-    command.env("OUTLAST_ENGINE", "docker").env("OUTLAST_PULL", "never").env("DOCKER_HOST", host);
-    command
-}
-
 fn clean(checkout: &Checkout, host: &str) -> Outcome {
     let run = command(checkout, host, &[]);
     let mut command = Command::new(env!("CARGO_BIN_EXE_outlast"));
     command.arg("clean").envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
     finish(checkout.spawn(&mut command))
-}
-
-/// The engine that answers here, by its address.
-fn engine() -> Option<String> {
-    if Docker::probe().is_none() {
-        eprintln!("skipped: no container engine answers");
-        return None;
-    }
-    Some(Docker::connect("none", outlast::engine::docker::Pull::Never, 1).unwrap().address())
-}
-
-/// Label of the run that goes on in this checkout: the name of its folder.
-fn label(checkout: &Checkout) -> String {
-    let folders = std::fs::read_dir(checkout.path("tmp")).unwrap().flatten();
-    let names = folders.map(|folder| folder.file_name().to_string_lossy().to_lowercase());
-    names.into_iter().find(|name| name.starts_with("outlast-")).unwrap()
 }
 
 #[test]

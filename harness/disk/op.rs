@@ -113,6 +113,11 @@ impl Op {
         )
     }
 
+    /// Whether a device is told to keep what it has.
+    pub fn is_flush(&self) -> bool {
+        matches!(self, Self::Fsync { .. } | Self::SyncAll)
+    }
+
     /// The file whose bytes or length it changes.
     pub fn changes_content(&self) -> Option<Ino> {
         match self {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::str::FromStr;
 
+use super::spans::Span;
 use crate::disk::op::Rec;
 use crate::disk::replay::Replay;
 use crate::disk::syncs::Syncs;
@@ -184,6 +185,21 @@ impl Trace {
         (from, to.max(from))
     }
 
+    /// From when to when a cut may leave the state of a moment, in microseconds since the trial began; the end is not
+    /// included.
+    ///
+    /// The moments of a device lie before its flushes. What was flushed is what a cut may leave ever since the flush
+    /// before, whatever came meanwhile.
+    pub fn lasts_us(&self, model: Model, (cut, variant): (usize, u32)) -> Span {
+        let (from, to) = self.span_us(cut);
+        if model.filesystem().is_none() || variant > 0 {
+            return (from, to);
+        }
+        let begin = self.from.min(cut);
+        let flush = self.log[begin..cut].iter().rposition(|rec| rec.op.is_flush());
+        (self.span_us(flush.map_or(begin, |at| begin + at + 1)).0, to)
+    }
+
     /// How long was recorded, in microseconds; never nothing.
     pub fn recorded_us(&self) -> u64 {
         self.end_us.saturating_sub(self.span_us(self.from).0).max(1)
@@ -227,5 +243,31 @@ fn note(moments: &mut Vec<Moments>, model: Model, cut: usize, variant: u32) {
     let cuts = &mut moments[at].cuts;
     if cuts.last().is_none_or(|(last, _)| *last != cut) {
         cuts.push((cut, variant));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::op::{Op, ROOT};
+
+    #[test]
+    fn what_was_flushed_lasts_from_flush_to_flush() {
+        let write = || Op::Write { ino: ROOT + 1, offset: 0, data: vec![1].into() };
+        let flush = || Op::Fsync { ino: ROOT + 1, covers: 0, datasync: false };
+        let ops = [write(), flush(), write(), write(), flush(), write()];
+        let log = ops.into_iter().zip(1..).map(|(op, at)| Rec { begun_us: at * 10, done_us: at * 10, op });
+        let whole = Trace { log: log.collect(), end_us: 69, ..Trace::default() };
+        let later = Trace { from: 3, ..whole.clone() };
+        for (trace, model, cut, lasts) in [
+            (&whole, Model::RealExt4, (1, 0), (0, 20)),
+            (&whole, Model::RealExt4, (4, 0), (20, 50)),
+            (&whole, Model::RealExt4, (4, 1), (40, 50)),
+            (&whole, Model::RealExt4, (6, 0), (50, 70)),
+            (&whole, Model::FsyncOnly, (4, 0), (40, 50)),
+            (&later, Model::RealExt4, (4, 0), (30, 50)),
+        ] {
+            assert_eq!(trace.lasts_us(model, cut), lasts, "{} {cut:?} from {}", model.as_str(), trace.from);
+        }
     }
 }

@@ -184,10 +184,11 @@ impl<'a> Scales<'a> {
         let at_us = losses.max().map_or(last_us, |(_, at_us)| at_us);
         let loss = self.loss(observed, seen, past, at_us);
         let judged = self.judge(model, at_us, observed, loss);
-        let at = moments.cuts.partition_point(|(cut, _)| self.case.trace.span_us(*cut).0 <= at_us).max(1) - 1;
+        let lasts_us = |cut| self.case.trace.lasts_us(model, cut);
+        let at = moments.cuts.partition_point(|cut| lasts_us(*cut).0 <= at_us).max(1) - 1;
         let (cut, variant) = moments.cuts[at];
-        let concerned = |cut: usize| {
-            let (from, to) = self.case.trace.span_us(cut);
+        let concerned = |cut| {
+            let (from, to) = lasts_us(cut);
             broken.iter().any(|span| span.0 < to.max(from + 1) && span.1.max(span.0 + 1) > from)
         };
         Weighed {
@@ -198,7 +199,7 @@ impl<'a> Scales<'a> {
             message: judged.message,
             loss: judged.loss,
             anomalies: judged.anomalies,
-            cuts: moments.cuts.iter().filter(|(cut, _)| concerned(*cut)).count() as u64,
+            cuts: moments.cuts.iter().filter(|cut| concerned(**cut)).count() as u64,
             covered,
             broken,
             promise: judged.promise,
@@ -206,7 +207,7 @@ impl<'a> Scales<'a> {
     }
 
     fn spans<'b>(&'b self, moments: &'b Moments) -> impl Iterator<Item = Span> + 'b {
-        moments.cuts.iter().map(|(cut, _)| self.case.trace.span_us(*cut))
+        moments.cuts.iter().map(|cut| self.case.trace.lasts_us(moments.model, *cut))
     }
 
     /// Whether no moment can break a promise.

@@ -1,4 +1,4 @@
-//! A Docker daemon of a test's own, which it may kill.
+//! The engine that answers here, and a Docker daemon of a test's own, which it may kill.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListVolumesOptionsBuilder,
 };
-use outlast::engine::docker::{LOCAL_IMAGE_LABEL, RUN_LABEL};
+use outlast::engine::docker::{Docker, LOCAL_IMAGE_LABEL, Pull, RUN_LABEL};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::checkout::wait_for;
+use super::checkout::{Checkout, wait_for};
 
 /// A daemon that has not ended by then is killed.
 const END_LIMIT: Duration = Duration::from_secs(20);
@@ -144,4 +144,27 @@ pub fn holds(host: &str, run: Option<&str>) -> Holds {
             images: client.list_images(Some(images)).await.unwrap().len(),
         }
     })
+}
+
+/// `outlast run` in containers at this engine.
+pub fn command(checkout: &Checkout, host: &str, args: &[&str]) -> Command {
+    let mut command = checkout.command(args);
+    command.env("OUTLAST_ENGINE", "docker").env("OUTLAST_PULL", "never").env("DOCKER_HOST", host);
+    command
+}
+
+/// The engine that answers here, by its address.
+pub fn engine() -> Option<String> {
+    if Docker::probe().is_none() {
+        eprintln!("skipped: no container engine answers");
+        return None;
+    }
+    Some(Docker::connect("none", Pull::Never, 1).unwrap().address())
+}
+
+/// Label of the run that goes on in this checkout: the name of its folder.
+pub fn label(checkout: &Checkout) -> String {
+    let folders = std::fs::read_dir(checkout.path("tmp")).unwrap().flatten();
+    let names = folders.map(|folder| folder.file_name().to_string_lossy().to_lowercase());
+    names.into_iter().find(|name| name.starts_with("outlast-")).unwrap()
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::super::content::Content;
 use super::super::model::Model;
 use super::super::mount::DiskError;
-use super::super::op::{Op, Rec};
+use super::super::op::Rec;
 use super::super::replay::Replay;
 use super::super::tree::Tree;
 use super::bench::Bench;
@@ -52,7 +52,7 @@ impl<'a> States<'a> {
         }
         for rec in &self.log[start..] {
             // The flush of the moment where we are is played first.
-            if self.replay.played > start && matches!(rec.op, Op::Fsync { .. } | Op::SyncAll) {
+            if self.replay.played > start && rec.op.is_flush() {
                 break;
             }
             self.replay.play(&rec.op);
