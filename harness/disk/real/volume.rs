@@ -13,7 +13,7 @@ use super::device::Device;
 use super::failed;
 use crate::matrix::Filesystem;
 
-/// Longest wait for somebody who still has a file open, and the pause between two attempts.
+/// Longest wait for somebody who still uses something, and the pause between two attempts.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
 const BUSY_PAUSE: Duration = Duration::from_millis(2);
 
@@ -42,7 +42,9 @@ impl Volume {
         let action =
             || format!("mount {} as {} at {}", device.path().display(), filesystem.as_str(), point.display());
         fs::create_dir_all(point).map_err(failed(action()))?;
-        match mount(device.path(), point, filesystem.as_str(), MountFlags::NOATIME, options(filesystem)) {
+        let once =
+            || mount(device.path(), point, filesystem.as_str(), MountFlags::NOATIME, options(filesystem));
+        match unless_busy(once) {
             Ok(()) => Ok(Self { point: point.to_owned(), device: None }),
             Err(Errno::NODEV) => Err(DiskError::Unsupported {
                 reason: format!("the kernel of this machine has no {}", filesystem.as_str()),
@@ -70,14 +72,7 @@ impl Volume {
 
     /// Takes it away in order, and waits until the device has everything.
     pub fn unmount(mut self) -> Result<(), DiskError> {
-        let limit = Instant::now() + BUSY_LIMIT;
-        let outcome = loop {
-            match unmount(&self.point, UnmountFlags::empty()) {
-                // A process that was forked by another thread has every open file until it becomes its program.
-                Err(Errno::BUSY) if Instant::now() < limit => std::thread::sleep(BUSY_PAUSE),
-                outcome => break outcome,
-            }
-        };
+        let outcome = unless_busy(|| unmount(&self.point, UnmountFlags::empty()));
         if outcome.is_ok() {
             self.point = PathBuf::new();
         }
@@ -89,6 +84,18 @@ impl Drop for Volume {
     fn drop(&mut self) {
         if !self.point.as_os_str().is_empty() {
             let _ = unmount(&self.point, UnmountFlags::DETACH);
+        }
+    }
+}
+
+/// Tries again for a while what is refused because somebody is using it: a process that was forked by another thread has
+/// every open file until it becomes its program.
+fn unless_busy(attempt: impl Fn() -> Result<(), Errno>) -> Result<(), Errno> {
+    let limit = Instant::now() + BUSY_LIMIT;
+    loop {
+        match attempt() {
+            Err(Errno::BUSY) if Instant::now() < limit => std::thread::sleep(BUSY_PAUSE),
+            outcome => return outcome,
         }
     }
 }
