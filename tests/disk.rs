@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use outlast::disk::ills::{Call, Error, Failure};
+use outlast::disk::op::Op;
 use outlast::disk::{Disk, Model, Trap};
 
 mod support;
@@ -54,6 +55,30 @@ fn a_cut_keeps_what_fsync_covered_and_each_model_says_what_else() {
     drop(aof);
     disk.unmount().unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "it is gone");
+}
+
+#[test]
+fn each_write_is_recorded_whole_and_read_by_whoever_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = disk(folder.path()) else { return };
+    let path = folder.path().join("aof");
+    let mut aof = OpenOptions::new().create(true).append(true).open(&path).unwrap();
+    let mut reader = File::open(&path).unwrap();
+    let (mut written, mut read) = (Vec::new(), Vec::new());
+    for (byte, size) in (1..).zip([100, 5_000, 3, 4_096, 20_000, 1]) {
+        let bytes = vec![byte; size];
+        aof.write_all(&bytes).unwrap();
+        written.extend(bytes);
+        // Its last page is in the cache of whoever has read it before.
+        reader.read_to_end(&mut read).unwrap();
+        assert_eq!(read, written, "after {size} bytes");
+        assert_eq!(fs::read(&path).unwrap(), written, "after {size} bytes");
+    }
+    let sizes = disk.log().1.into_iter().filter_map(|rec| match rec.op {
+        Op::Write { data, .. } => Some(data.len()),
+        _ => None,
+    });
+    assert_eq!(sizes.collect::<Vec<_>>(), [100, 5_000, 3, 4_096, 20_000, 1]);
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! The disk as the kernel sees it: a FUSE file system over a [`State`](super::state::State).
 //!
-//! Pages are cached by the kernel for reading; every write comes here before `write()` returns, because what is
-//! recorded has to be what the server did, not what the kernel made of it later.
+//! Pages are cached by the kernel for reading; every write comes here, whole, before `write()` returns, because what is
+//! recorded has to be what the server did, not what the kernel made of it.
 
 use std::ffi::OsStr;
 use std::time::{Duration, SystemTime};
 
 use fuser::{
     AccessFlags, Errno, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner,
-    OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry,
-    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty,
+    ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
 use super::calls::{About, Fs, NAME_MAX, Refusal, place, text};
@@ -121,23 +121,19 @@ impl Filesystem for Fs {
         name: &OsStr,
         mode: u32,
         umask: u32,
-        _flags: i32,
+        flags: i32,
         reply: ReplyCreate,
     ) {
         let meta = Meta::new(request, mode & !umask);
         match self.make(Call::Create, parent, name, meta, |at, ino| Op::Create { at, ino }) {
-            Ok(attributes) => reply.created(
-                &TTL,
-                &attributes,
-                Generation(0),
-                FileHandle(0),
-                FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH,
-            ),
+            Ok(attributes) => {
+                reply.created(&TTL, &attributes, Generation(0), FileHandle(0), how_open(OpenFlags(flags)))
+            }
             Err(refusal) => reply.error(refusal),
         }
     }
 
-    fn open(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, _request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let mut state = self.0.lock();
         if let Some(failure) = state.ills.meet(Call::Open) {
             let name = state.name(ino.0);
@@ -145,7 +141,7 @@ impl Filesystem for Fs {
             return reply.error(failure.error.errno());
         }
         *state.opens.entry(ino.0).or_default() += 1;
-        reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH);
+        reply.opened(FileHandle(0), how_open(flags));
     }
 
     fn release(
@@ -369,6 +365,14 @@ impl Filesystem for Fs {
     fn getxattr(&self, _request: &Request, _ino: INodeNo, _name: &OsStr, _size: u32, reply: ReplyXattr) {
         reply.error(Errno::ENOSYS);
     }
+}
+
+/// Through the cache the kernel would hand on a write that begins in a page which has not been read in two parts, each with
+/// a message of its own. So what is opened for writing alone goes past it, as servers open all that they write; and whoever
+/// opens a file to read it begins with an empty cache, because kernels before 6.6 do not take out what was written so.
+fn how_open(flags: OpenFlags) -> FopenFlags {
+    let past_the_cache = flags.acc_mode() == OpenAccMode::O_WRONLY;
+    FopenFlags::FOPEN_NOFLUSH | if past_the_cache { FopenFlags::FOPEN_DIRECT_IO } else { FopenFlags::empty() }
 }
 
 fn answer(done: Result<(), Refusal>, reply: ReplyEmpty) {

@@ -33,6 +33,7 @@ mod show;
 pub mod spans;
 pub mod states;
 mod sums;
+mod torn;
 pub mod trace;
 pub mod weigh;
 mod words;

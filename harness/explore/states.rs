@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::spans::Span;
+use super::torn::Torn;
 use crate::disk::op::Rec;
 use crate::disk::replay::Replay;
 use crate::disk::syncs::Syncs;
@@ -134,10 +135,16 @@ impl Trace {
         for cut in self.from..=self.log.len() {
             for &model in models {
                 let variants = model.variants_of(&replay);
+                let torn = self.torn(model, cut);
                 let exist = all.exist.entry(model).or_default();
-                *exist = exist.saturating_add(model.exist(&replay));
-                for variant in 0..variants.count() {
-                    let Some(tree) = variants.tree(variant) else { break };
+                *exist = exist.saturating_add(model.exist(&replay)).saturating_add(torn.exist());
+                let whole = variants.count();
+                for variant in 0..whole + torn.tried() {
+                    let tree = match variant.checked_sub(whole) {
+                        None => variants.tree(variant),
+                        Some(number) => torn.tree(&replay, number),
+                    };
+                    let Some(tree) = tree else { break };
                     all.cuts += 1;
                     let digest = tree.digest();
                     let at = *by_digest.entry(digest).or_insert_with(|| {
@@ -159,7 +166,23 @@ impl Trace {
         let log = self.log.get(..token.cut)?;
         let mut replay = Replay::from_durable(self.base.clone());
         replay.play_all(log);
-        token.model.tree(&replay, token.variant)
+        self.left(&replay, token)
+    }
+
+    /// What a cut leaves at the moment to which its log was played.
+    fn left(&self, replay: &Replay, token: Token) -> Option<Tree> {
+        let variants = token.model.variants_of(replay);
+        match token.variant.checked_sub(variants.count()) {
+            None => variants.tree(token.variant),
+            Some(number) => self.torn(token.model, token.cut).tree(replay, number),
+        }
+    }
+
+    /// How the operation that is under way at a cut may be found half done. The models of power cuts have that in what they
+    /// make of a write that is not durable; SIGKILL ends a `write()` where the kernel looks for it.
+    fn torn(&self, model: Model, cut: usize) -> Torn<'_> {
+        let next = self.log.get(cut).filter(|_| model == Model::ProcessKill);
+        next.map_or_else(Torn::default, |rec| Torn::of(&rec.op))
     }
 
     /// Rebuilds some of its states, by their numbers.
@@ -170,7 +193,7 @@ impl Trace {
         let mut trees = BTreeMap::new();
         for (token, at) in wanted {
             replay.play_all(&self.log[replay.played..token.cut]);
-            let tree = token.model.tree(&replay, token.variant).expect("the trace has left this state");
+            let tree = self.left(&replay, token).expect("the trace has left this state");
             trees.insert(at, tree);
         }
         trees
@@ -189,9 +212,13 @@ impl Trace {
     /// included.
     ///
     /// The moments of a device lie before its flushes. What was flushed is what a cut may leave ever since the flush
-    /// before, whatever came meanwhile.
+    /// before, whatever came meanwhile. A write can be found half done from when it was asked for.
     pub fn lasts_us(&self, model: Model, (cut, variant): (usize, u32)) -> Span {
         let (from, to) = self.span_us(cut);
+        if model == Model::ProcessKill && variant > 0 {
+            let asked_us = self.log.get(cut).map_or(from, |rec| rec.asked_us);
+            return (asked_us.clamp(from, to), to);
+        }
         if model.filesystem().is_none() || variant > 0 {
             return (from, to);
         }
@@ -252,11 +279,12 @@ mod tests {
     use crate::disk::op::{Op, ROOT};
 
     #[test]
-    fn what_was_flushed_lasts_from_flush_to_flush() {
+    fn what_was_flushed_lasts_from_flush_to_flush_and_a_torn_write_while_it_is_under_way() {
         let write = || Op::Write { ino: ROOT + 1, offset: 0, data: vec![1].into() };
         let flush = || Op::Fsync { ino: ROOT + 1, covers: 0, datasync: false };
         let ops = [write(), flush(), write(), write(), flush(), write()];
-        let log = ops.into_iter().zip(1..).map(|(op, at)| Rec { begun_us: at * 10, done_us: at * 10, op });
+        let log =
+            ops.into_iter().zip(1..).map(|(op, at)| Rec { asked_us: at * 10 - 3, done_us: at * 10, op });
         let whole = Trace { log: log.collect(), end_us: 69, ..Trace::default() };
         let later = Trace { from: 3, ..whole.clone() };
         for (trace, model, cut, lasts) in [
@@ -265,6 +293,8 @@ mod tests {
             (&whole, Model::RealExt4, (4, 1), (40, 50)),
             (&whole, Model::RealExt4, (6, 0), (50, 70)),
             (&whole, Model::FsyncOnly, (4, 0), (40, 50)),
+            (&whole, Model::ProcessKill, (3, 0), (30, 40)),
+            (&whole, Model::ProcessKill, (3, 1), (37, 40)),
             (&later, Model::RealExt4, (4, 0), (30, 50)),
         ] {
             assert_eq!(trace.lasts_us(model, cut), lasts, "{} {cut:?} from {}", model.as_str(), trace.from);
