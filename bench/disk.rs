@@ -47,12 +47,35 @@ fn ticks() -> (u64, u64) {
     (ticks[STOLEN], ticks.iter().sum())
 }
 
-/// One trial, how many writes were answered in a second, and which share of the processors was stolen meanwhile.
-fn rate(name: &str) -> (f64, f64) {
-    let before = ticks();
-    let rate = run(name).epochs[0].pressure.rate;
-    let after = ticks();
-    (rate, (after.0 - before.0) as f64 / (after.1 - before.1).max(1) as f64)
+/// Ticks of processor time that the runs so far took, with their servers.
+///
+/// Source: `proc(5)`, cutime and cstime of `/proc/self/stat`.
+fn spent() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, fields) = text.rsplit_once(") ").unwrap();
+    let fields: Vec<_> = fields.split(' ').collect();
+    fields[13..15].iter().map(|field| field.parse::<u64>().unwrap()).sum()
+}
+
+/// What one trial showed.
+struct Seen {
+    /// Writes that were answered in a second.
+    rate: f64,
+    /// Writes that were answered for a tick of processor time, all that the run did included.
+    per_tick: f64,
+    /// The share of the processors that was stolen meanwhile.
+    stolen: f64,
+}
+
+fn see(name: &str) -> Seen {
+    let (before, spent_before) = (ticks(), spent());
+    let trial = run(name);
+    let (after, spent_after) = (ticks(), spent());
+    Seen {
+        rate: trial.epochs[0].pressure.rate,
+        per_tick: trial.epochs[0].acknowledged as f64 / (spent_after - spent_before).max(1) as f64,
+        stolen: (after.0 - before.0) as f64 / (after.1 - before.1).max(1) as f64,
+    }
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {
@@ -60,36 +83,52 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures[figures.len() / 2]
 }
 
-/// Pairs in turns: a machine that lends its processors to others tells nothing of the disk, so such pairs do not count.
+/// How much less the second is than the first, of each pair, in percent.
+fn costs(pairs: &[[f64; 2]]) -> Vec<f64> {
+    pairs.iter().map(|[folder, disk]| (1.0 - disk / folder) * 100.0).collect()
+}
+
+fn listed(costs: &[f64]) -> String {
+    costs.iter().map(|cost| format!("{cost:.0}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Pairs in turns. The writes of a second say nothing where a machine lends its processors to others, so such pairs do not
+/// count for them; the writes for the time that the processors did work tell what both keep busy, also there.
 fn cost(persistence: &str, workload: &str) {
-    let (mut rates, mut left_out) = ([Vec::new(), Vec::new()], 0);
+    let (mut rates, mut per_tick, mut left_out) = (Vec::new(), Vec::new(), 0);
     for pair in 0..MOST_PAIRS {
-        if rates[0].len() == PAIRS {
+        if rates.len() == PAIRS {
             break;
         }
         let seed = pair % 5 + 1;
         let pair = ["", "@disk"]
-            .map(|place| rate(&format!("cost::redis-7.0::{persistence}{place}::{workload}::kill::s{seed}")));
-        if pair.iter().any(|(_, stolen)| *stolen > CALM) {
+            .map(|place| see(&format!("cost::redis-7.0::{persistence}{place}::{workload}::kill::s{seed}")));
+        per_tick.push(pair.each_ref().map(|seen| seen.per_tick));
+        if pair.iter().any(|seen| seen.stolen > CALM) {
             left_out += 1;
             continue;
         }
-        for ((rate, _), rates) in pair.into_iter().zip(&mut rates) {
-            rates.push(rate);
-        }
+        rates.push(pair.each_ref().map(|seen| seen.rate));
     }
-    let [folder, disk] = &rates;
-    if folder.is_empty() {
-        return println!("  {persistence:<14} {workload:<4} no calm pair of {left_out}");
-    }
-    let costs: Vec<_> = folder.iter().zip(disk).map(|(folder, disk)| (1.0 - disk / folder) * 100.0).collect();
+    let of_time = costs(&per_tick);
     println!(
-        "  {persistence:<14} {workload:<4} folder {:6.0} writes/s, disk {:6.0}: costs {:3.0}% ({} calm pairs: {}; {left_out} left out)",
-        median(folder.clone()),
-        median(disk.clone()),
-        median(costs.clone()),
-        costs.len(),
-        costs.iter().map(|cost| format!("{cost:.0}")).collect::<Vec<_>>().join(" ")
+        "  {persistence:<14} {workload:<4} costs {:3.0}% of the writes for the same processor time ({} pairs: {})",
+        median(of_time.clone()),
+        of_time.len(),
+        listed(&of_time)
+    );
+    if rates.is_empty() {
+        return println!("  {:<19} no calm pair of {left_out}", "");
+    }
+    let of_rate = costs(&rates);
+    println!(
+        "  {:<19} costs {:3.0}% of the writes in a second: {:.0}, on the disk {:.0} ({} calm pairs: {}; {left_out} left out)",
+        "",
+        median(of_rate.clone()),
+        median(rates.iter().map(|pair| pair[0]).collect()),
+        median(rates.iter().map(|pair| pair[1]).collect()),
+        of_rate.len(),
+        listed(&of_rate)
     );
 }
 
