@@ -112,7 +112,7 @@ fn cost(persistence: &str, workload: &str) {
     }
     let of_time = costs(&per_tick);
     println!(
-        "  {persistence:<14} {workload:<4} costs {:3.0}% of the writes for the same processor time ({} pairs: {})",
+        "  {persistence:<14} {workload:<4} costs {:3.0}% of the writes for the same processor time of the whole run ({} pairs: {})",
         median(of_time.clone()),
         of_time.len(),
         listed(&of_time)

@@ -396,7 +396,8 @@ fn a_file_system_that_another_mount_namespace_still_holds_is_not_taken_for_the_n
         let mounted = bench.mount(pristine.clone()).unwrap();
         fs::write(mounted.data().join("old"), "of the last image").unwrap();
         let mut holder = Command::new("unshare")
-            .args(["--mount", "--propagation", "private", "sh", "-c", "echo held; exec sleep 0.5"])
+            .args(["--mount", "--propagation", "private", "sh", "-c", "echo held; read end"])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -404,7 +405,15 @@ fn a_file_system_that_another_mount_namespace_still_holds_is_not_taken_for_the_n
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut said).unwrap();
         assert_eq!(said, "held\n");
         mounted.unmount().unwrap();
-        let tree = bench.recover(pristine).unwrap();
+        let stdin = holder.stdin.take();
+        let tree = std::thread::scope(|scope| {
+            // It lets go while the next image is waiting for it.
+            scope.spawn(move || {
+                std::thread::sleep(Duration::from_millis(200));
+                drop(stdin);
+            });
+            bench.recover(pristine).unwrap()
+        });
         holder.wait().unwrap();
         let names: Vec<_> = tree.paths().into_keys().collect();
         assert!(!names.iter().any(|name| name.contains("old")), "{filesystem:?}: {names:?}");

@@ -132,7 +132,10 @@ impl Fs {
                     return Err(Errno::ENOSPC);
                 }
             }
-            state.errors.wrote(ino, asked_us, take == data.len());
+            match take == data.len() {
+                true => state.errors.wrote(ino, asked_us, take),
+                false => state.errors.did_not_write(ino, asked_us),
+            }
             state.seen.writes += 1;
             state.seen.bytes += take as u64;
             shared.perform(state, asked_us, Op::Write { ino, offset, data: data[..take].into() });

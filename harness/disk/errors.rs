@@ -2,8 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::content::PAGE;
 use super::op::Ino;
 use super::syncs::{FLUSHES, PERIOD_US, Syncs};
+
+/// A write of so many bytes may not be all of a `write()`: the kernel sends up to 256 pages in a message
+/// (`FUSE_MAX_MAX_PAGES` in fs/fuse/fuse_i.h), and the first of them need not be whole.
+const FULL: usize = 255 * PAGE;
 
 /// What a disk owes a server after calls that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,6 +49,8 @@ pub struct Errors {
     failures: u64,
     last: Option<String>,
     written: HashMap<Ino, u64>,
+    /// Writes that may go on.
+    parts: HashMap<Ino, u64>,
     unwritten: HashMap<Ino, Unwritten>,
     synced: HashMap<Ino, u64>,
     /// The newest of these, whichever file it was.
@@ -83,21 +90,36 @@ impl Errors {
         self.last = Some(format!("{call} {name}: {error}"));
     }
 
-    /// Notes how a write went: one that takes a part of the bytes has failed too.
-    pub fn wrote(&mut self, ino: Ino, asked_us: u64, whole: bool) {
-        if whole {
-            self.written.insert(ino, asked_us);
-            self.unwritten.remove(&ino);
+    /// Notes a write that took all the bytes. One that fills a message may be the first part of a `write()` for which the kernel
+    /// needs several: it counts when a smaller one has been written, or an fsync comes after it.
+    pub fn wrote(&mut self, ino: Ino, asked_us: u64, bytes: usize) {
+        let began_us = self.parts.remove(&ino).unwrap_or(asked_us);
+        if bytes >= FULL {
+            self.parts.insert(ino, began_us);
         } else {
-            let since_us = self.written.get(&ino).copied().unwrap_or(0);
-            self.unwritten.entry(ino).or_insert(Unwritten { since_us, failed_us: asked_us });
+            self.settle(ino, began_us);
         }
+    }
+
+    /// Notes a write that failed, or took only a part of the bytes.
+    pub fn did_not_write(&mut self, ino: Ino, asked_us: u64) {
+        let failed_us = self.parts.remove(&ino).unwrap_or(asked_us);
+        let since_us = self.written.get(&ino).copied().unwrap_or(0);
+        self.unwritten.entry(ino).or_insert(Unwritten { since_us, failed_us });
+    }
+
+    fn settle(&mut self, ino: Ino, asked_us: u64) {
+        self.written.insert(ino, asked_us);
+        self.unwritten.remove(&ino);
     }
 
     /// Notes an fsync that succeeded. What was answered before the last write that it covers was asked for is in the file:
     /// later answers may have waited in the server for this very fsync.
     /// A file that has not got its name yet does not count: what was answered is in another one.
     pub fn synced(&mut self, ino: Ino, name: &str, asked_us: u64) {
+        if let Some(part_us) = self.parts.remove(&ino) {
+            self.settle(ino, part_us);
+        }
         if is_appended(name) {
             let written_us = self.written.get(&ino).copied().unwrap_or(asked_us).min(asked_us);
             self.synced.insert(ino, written_us);
@@ -172,8 +194,8 @@ mod tests {
     #[test]
     fn a_write_that_waited_for_an_fsync_fails_with_all_that_waited() {
         let mut errors = Errors::default();
-        errors.wrote(7, 2_900_000, true);
-        errors.wrote(7, 3_000_000, false);
+        errors.wrote(7, 2_900_000, 5);
+        errors.did_not_write(7, 3_000_000);
         let since_us = |syncs: &Syncs| {
             let owed = owed(&errors, "a.1.incr.aof").waited_for(syncs);
             owed.unwritten.map(|unwritten| unwritten.since_us)
@@ -190,15 +212,40 @@ mod tests {
     #[test]
     fn a_write_that_failed_is_owed_until_one_succeeds() {
         let mut errors = Errors::default();
-        errors.wrote(7, 10, true);
-        errors.wrote(7, 20, false);
-        errors.wrote(7, 30, false);
+        errors.wrote(7, 10, 5);
+        errors.did_not_write(7, 20);
+        errors.did_not_write(7, 30);
         let unwritten = Some(Unwritten { since_us: 10, failed_us: 20 });
         assert_eq!(owed(&errors, "a.1.incr.aof").unwritten, unwritten);
         assert_eq!(owed(&errors, "temp-rewriteaof-bg-1.aof").unwritten, None, "a child's file");
         assert_eq!(owed(&errors, "a.1.base.aof").unwritten, None);
-        errors.wrote(7, 40, true);
+        errors.wrote(7, 40, 5);
         assert_eq!(owed(&errors, "a.1.incr.aof").unwritten, None);
+    }
+
+    #[test]
+    fn the_first_part_of_a_write_that_takes_several_messages_makes_nothing_good() {
+        let mut errors = Errors::default();
+        errors.wrote(7, 10, 5);
+        let unwritten = Some(Unwritten { since_us: 10, failed_us: 20 });
+        // The server takes the first part back and tries again and again.
+        for at_us in [20, 30, 40] {
+            errors.wrote(7, at_us, FULL);
+            errors.did_not_write(7, at_us + 1);
+            assert_eq!(owed(&errors, "appendonly.aof").unwritten, unwritten);
+        }
+        errors.wrote(7, 50, FULL + 100);
+        errors.wrote(7, 51, FULL);
+        assert_eq!(owed(&errors, "appendonly.aof").unwritten, unwritten, "the rest is to come");
+        errors.wrote(7, 52, 200);
+        assert_eq!(owed(&errors, "appendonly.aof").unwritten, None);
+        errors.did_not_write(7, 60);
+        let since_us = owed(&errors, "appendonly.aof").unwritten.map(|unwritten| unwritten.since_us);
+        assert_eq!(since_us, Some(50), "it began with its first part");
+        // One that just fills a message has been written when it is synced.
+        errors.wrote(7, 70, FULL);
+        errors.synced(7, "appendonly.aof", 80);
+        assert_eq!(owed(&errors, "appendonly.aof").unwritten, None);
     }
 
     #[test]
@@ -237,7 +284,7 @@ mod tests {
     #[test]
     fn pages_that_a_failed_fsync_dropped_stay_owed() {
         let mut errors = Errors::default();
-        errors.wrote(7, 5, true);
+        errors.wrote(7, 5, 5);
         errors.synced(7, "appendonly.aof", 8);
         errors.dropped(7);
         errors.synced(7, "appendonly.aof", 50);
@@ -246,7 +293,7 @@ mod tests {
 
         // A new file that was synced by the child that wrote it, and never since: the file before it counts.
         let mut errors = Errors::default();
-        errors.wrote(6, 4, true);
+        errors.wrote(6, 4, 5);
         errors.synced(6, "appendonly.aof", 5);
         errors.synced(7, "temp-rewriteaof-1.aof", 9);
         errors.dropped(7);

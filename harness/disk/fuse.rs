@@ -1,7 +1,7 @@
 //! The disk as the kernel sees it: a FUSE file system over a [`State`](super::state::State).
 //!
-//! Pages are cached by the kernel for reading; every write comes here, whole, before `write()` returns, because what is
-//! recorded has to be what the server did, not what the kernel made of it.
+//! Pages are cached by the kernel for reading; every write comes here before `write()` returns, in one piece up to 1 MiB,
+//! because what is recorded has to be what the server did, not what the kernel made of it.
 
 use std::ffi::OsStr;
 use std::time::{Duration, SystemTime};
@@ -367,9 +367,10 @@ impl Filesystem for Fs {
     }
 }
 
-/// Through the cache the kernel would hand on a write that begins in a page which has not been read in two parts, each with
-/// a message of its own. So what is opened for writing alone goes past it, as servers open all that they write; and whoever
-/// opens a file to read it begins with an empty cache, because kernels before 6.6 do not take out what was written so.
+/// Through the cache, the kernel splits a write that begins in a page which nobody has read into two messages. So what is
+/// opened for writing alone, as servers open all that they write, goes past it: a message takes up to 1 MiB there. Whoever
+/// opens a file to read it begins with an empty cache; what is written while it stays open may pass it by, before Linux 6.6
+/// always and later when both happen at once. No server reads a file that it appends to.
 fn how_open(flags: OpenFlags) -> FopenFlags {
     let past_the_cache = flags.acc_mode() == OpenAccMode::O_WRONLY;
     FopenFlags::FOPEN_NOFLUSH | if past_the_cache { FopenFlags::FOPEN_DIRECT_IO } else { FopenFlags::empty() }

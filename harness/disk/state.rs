@@ -233,7 +233,7 @@ impl State {
     pub fn write_failed(&mut self, ino: Ino, asked_us: u64) {
         match self.is_device {
             true => self.device_failed(asked_us),
-            false => self.errors.wrote(ino, asked_us, false),
+            false => self.errors.did_not_write(ino, asked_us),
         }
     }
 

@@ -55,7 +55,7 @@ impl Bench {
                 deeper.broken.push(StateFact {
                     token: format!("{token}/{inner}"),
                     at_ms: trace.span_us(inner.cut).1 as f64 / 1000.0,
-                    after: trace.describe(inner.cut),
+                    after: trace.describe(inner),
                     message: format!("cut off during its recovery: {message}"),
                     anomalies,
                     lost,

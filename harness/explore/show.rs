@@ -27,7 +27,7 @@ pub fn show(
         Some(filesystem) => recover(life, token, filesystem)?,
     };
     let tree = tree.ok_or_else(|| address.unknown())?;
-    let mut text = format!("{address}: {}\ndigest {:032x}\n", life.describe(token.cut), tree.digest());
+    let mut text = format!("{address}: {}\ndigest {:032x}\n", life.describe(token), tree.digest());
     for (path, content) in tree.paths() {
         let _ = writeln!(text, "{:>10} bytes  {path}", content.len());
     }

@@ -213,7 +213,7 @@ impl Trace {
     ///
     /// The moments of a device lie before its flushes. What was flushed is what a cut may leave ever since the flush
     /// before, whatever came meanwhile. A write can be found half done from when it was asked for.
-    pub fn lasts_us(&self, model: Model, (cut, variant): (usize, u32)) -> Span {
+    pub fn possible_us(&self, model: Model, (cut, variant): (usize, u32)) -> Span {
         let (from, to) = self.span_us(cut);
         if model == Model::ProcessKill && variant > 0 {
             let asked_us = self.log.get(cut).map_or(from, |rec| rec.asked_us);
@@ -232,9 +232,16 @@ impl Trace {
         self.end_us.saturating_sub(self.span_us(self.from).0).max(1)
     }
 
-    /// What happened last before a cut, for people.
-    pub fn describe(&self, cut: usize) -> String {
+    /// What happened last before the cut of a state, for people.
+    pub fn describe(&self, token: Token) -> String {
+        let cut = token.cut;
         let names = self.names(cut);
+        // Variants of this model are parts of a write.
+        if let Some(rec) =
+            self.log.get(cut).filter(|_| token.model == Model::ProcessKill && token.variant > 0)
+        {
+            return format!("a part of {}", crate::explore::words::of(&rec.op, &names));
+        }
         let Some(rec) = cut.checked_sub(1).and_then(|index| self.log.get(index)) else {
             return "before the first operation".into();
         };
@@ -297,7 +304,13 @@ mod tests {
             (&whole, Model::ProcessKill, (3, 1), (37, 40)),
             (&later, Model::RealExt4, (4, 0), (30, 50)),
         ] {
-            assert_eq!(trace.lasts_us(model, cut), lasts, "{} {cut:?} from {}", model.as_str(), trace.from);
+            assert_eq!(
+                trace.possible_us(model, cut),
+                lasts,
+                "{} {cut:?} from {}",
+                model.as_str(),
+                trace.from
+            );
         }
     }
 }

@@ -66,7 +66,7 @@ impl Sums<'_> {
         StateFact {
             token: weighed.token.to_string(),
             at_ms: weighed.at_us as f64 / 1000.0,
-            after: self.trace.describe(weighed.token.cut),
+            after: self.trace.describe(weighed.token),
             message: weighed.message.clone(),
             anomalies: weighed.anomalies.clone(),
             lost: gone(&weighed.loss),

@@ -184,11 +184,11 @@ impl<'a> Scales<'a> {
         let at_us = losses.max().map_or(last_us, |(_, at_us)| at_us);
         let loss = self.loss(observed, seen, past, at_us);
         let judged = self.judge(model, at_us, observed, loss);
-        let lasts_us = |cut| self.case.trace.lasts_us(model, cut);
-        let at = moments.cuts.partition_point(|cut| lasts_us(*cut).0 <= at_us).max(1) - 1;
+        let possible_us = |cut| self.case.trace.possible_us(model, cut);
+        let at = moments.cuts.partition_point(|cut| possible_us(*cut).0 <= at_us).max(1) - 1;
         let (cut, variant) = moments.cuts[at];
         let concerned = |cut| {
-            let (from, to) = lasts_us(cut);
+            let (from, to) = possible_us(cut);
             broken.iter().any(|span| span.0 < to.max(from + 1) && span.1.max(span.0 + 1) > from)
         };
         Weighed {
@@ -207,7 +207,7 @@ impl<'a> Scales<'a> {
     }
 
     fn spans<'b>(&'b self, moments: &'b Moments) -> impl Iterator<Item = Span> + 'b {
-        moments.cuts.iter().map(|cut| self.case.trace.lasts_us(moments.model, *cut))
+        moments.cuts.iter().map(|cut| self.case.trace.possible_us(moments.model, *cut))
     }
 
     /// Whether no moment can break a promise.
@@ -222,12 +222,7 @@ impl<'a> Scales<'a> {
             Seen::Found(Found::Odd) => {
                 let all: Vec<Span> = self.spans(moments).collect();
                 let chunks = all.chunks(all.len().div_ceil(LOOKS).max(1));
-                return chunks
-                    .filter_map(|chunk| {
-                        let mut spans = spans::merged(chunk.iter().copied());
-                        Some((spans.pop()?, spans))
-                    })
-                    .collect();
+                return chunks.flat_map(|chunk| self.last_looked_at(chunk)).collect();
             }
             // Every op may make another difference.
             Seen::Found(Found::Short(short)) if short.wavers() => {
@@ -239,6 +234,17 @@ impl<'a> Scales<'a> {
         let turned = all.into_iter().flat_map(|span| spans::split(span, &self.turns));
         let parts = turned.flat_map(|span| spans::split(span, first_us.as_slice()));
         parts.map(|part| (part, Vec::new())).collect()
+    }
+
+    /// The last of some stretches, in parts; all others are taken to be like the last of these.
+    fn last_looked_at(&self, chunk: &[Span]) -> Vec<(Span, Vec<Span>)> {
+        let mut others = spans::merged(chunk.iter().copied());
+        let last = others.pop().into_iter().flat_map(|last| spans::split(last, &self.turns));
+        let mut parts: Vec<(Span, Vec<Span>)> = last.map(|part| (part, Vec::new())).collect();
+        if let Some(newest) = parts.last_mut() {
+            newest.1 = others;
+        }
+        parts
     }
 
     /// The part of a stretch that breaks the promise: the front, the end, all or nothing.

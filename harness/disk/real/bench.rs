@@ -72,7 +72,7 @@ impl Bench {
         drop(free);
         let mut mounted = Mounted { bench: self, volume: None, slot: None };
         // What is left of the last file system is still written to the place.
-        let volume = slot.device.free().and_then(|()| {
+        let volume = slot.device.wait_until_unused().and_then(|()| {
             self.disk.replace(slot.ino, image);
             Volume::mount_device(self.filesystem, &slot.device, &slot.point)
         });

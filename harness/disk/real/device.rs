@@ -52,7 +52,7 @@ impl Device {
     /// Whoever makes a mount namespace (a container that starts, mkfs out of sight) has a copy of every mount until it
     /// drops it, and one that was taken away here lives on there: mounted again, the device shows that file system and
     /// nothing of an image that it was given since, and its end is written over that image.
-    pub(super) fn free(&self) -> Result<(), DiskError> {
+    pub(super) fn wait_until_unused(&self) -> Result<(), DiskError> {
         let limit = Instant::now() + HELD_LIMIT;
         loop {
             // A file system has its device for itself, and the kernel refuses it to anybody else who wants that.

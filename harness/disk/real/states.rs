@@ -3,6 +3,7 @@
 //! Between two flushes a device has all that was flushed before and any part of what came since; so the moments just
 //! before a flush, and the last one, stand for all others.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::super::content::Content;
@@ -81,21 +82,22 @@ impl Iterator for States<'_> {
 }
 
 /// Recovers every state, in as many threads as the bench should have places, and hands over what a server finds, in no
-/// order.
+/// order. After one that could not be recovered no other is begun.
 pub fn recover_all(
     bench: &Bench,
     states: impl Iterator<Item = State> + Send,
     threads: usize,
     found: impl Fn(State, Result<Tree, DiskError>) + Sync,
 ) {
-    let states = Mutex::new(states);
+    let (states, failed) = (Mutex::new(states), AtomicBool::new(false));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let state = states.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some(state) = state else { break };
+                    let Some(state) = state.filter(|_| !failed.load(Ordering::Relaxed)) else { break };
                     let tree = bench.recover(state.image.clone());
+                    failed.fetch_or(tree.is_err(), Ordering::Relaxed);
                     found(state, tree);
                 }
             });

@@ -73,10 +73,9 @@ impl Volume {
     /// Takes it away in order, and waits until the device has everything.
     pub fn unmount(mut self) -> Result<(), DiskError> {
         let outcome = unless_busy(|| unmount(&self.point, UnmountFlags::empty()));
-        if outcome.is_ok() {
-            self.point = PathBuf::new();
-        }
-        outcome.map_err(|error| failed(format!("unmount {}", self.point.display()))(error.into()))
+        outcome.map_err(|error| failed(format!("unmount {}", self.point.display()))(error.into()))?;
+        self.point = PathBuf::new();
+        self.device.as_ref().map_or(Ok(()), Device::wait_until_unused)
     }
 }
 
