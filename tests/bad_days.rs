@@ -45,6 +45,24 @@ fn errored_alone(checkout: &Checkout, outcome: &Outcome) -> TrialRecord {
 }
 
 #[test]
+fn a_script_that_starts_the_server_leaves_none_behind_when_it_is_asked_what_it_is() {
+    let checkout = Checkout::new("");
+    let text = format!("#!/bin/sh\n{} \"$@\"\nexit $?\n", server("valkey-9.1").display());
+    std::fs::write(checkout.path("script"), text).unwrap();
+    std::fs::set_permissions(checkout.path("script"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let matrix = std::fs::read_to_string(checkout.path("matrix.toml")).unwrap();
+    let binary = checkout.path("script").display().to_string();
+    std::fs::write(
+        checkout.path("matrix.toml"),
+        format!("{matrix}\n[server.script]\nbinary = \"{binary}\"\n"),
+    )
+    .unwrap();
+    let outcome = checkout.run(&["script::always::single::kill"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    checkout.wait_until_clean();
+}
+
+#[test]
 fn a_binary_that_cannot_be_run_is_unsupported_with_the_reason() {
     let checkout = Checkout::new(
         "[server.garbage]\nbinary = \"./garbage\"\n[server.locked]\nbinary = \"./locked\"\n\

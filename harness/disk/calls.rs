@@ -132,9 +132,10 @@ impl Fs {
                     return Err(Errno::ENOSPC);
                 }
             }
-            match take == data.len() {
-                true => state.errors.wrote(ino, asked_us, take),
-                false => state.errors.did_not_write(ino, asked_us),
+            if take == data.len() {
+                state.errors.wrote(ino, asked_us, take);
+            } else {
+                state.errors.did_not_write(ino, asked_us);
             }
             state.seen.writes += 1;
             state.seen.bytes += take as u64;

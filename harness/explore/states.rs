@@ -185,6 +185,11 @@ impl Trace {
         next.map_or_else(Torn::default, |rec| Torn::of(&rec.op))
     }
 
+    /// The write of which a state has a part: what else `process-kill` leaves has no variants.
+    fn torn_by(&self, token: Token) -> Option<&Rec> {
+        self.log.get(token.cut).filter(|_| token.model == Model::ProcessKill && token.variant > 0)
+    }
+
     /// Rebuilds some of its states, by their numbers.
     pub fn trees(&self, all: &States, chosen: &[usize]) -> BTreeMap<usize, Tree> {
         let mut wanted: Vec<_> = chosen.iter().map(|&at| (all.states[at].token(), at)).collect();
@@ -215,9 +220,8 @@ impl Trace {
     /// before, whatever came meanwhile. A write can be found half done from when it was asked for.
     pub fn possible_us(&self, model: Model, (cut, variant): (usize, u32)) -> Span {
         let (from, to) = self.span_us(cut);
-        if model == Model::ProcessKill && variant > 0 {
-            let asked_us = self.log.get(cut).map_or(from, |rec| rec.asked_us);
-            return (asked_us.clamp(from, to), to);
+        if let Some(write) = self.torn_by(Token { model, cut, variant }) {
+            return (write.asked_us.clamp(from, to), to);
         }
         if model.filesystem().is_none() || variant > 0 {
             return (from, to);
@@ -236,11 +240,8 @@ impl Trace {
     pub fn describe(&self, token: Token) -> String {
         let cut = token.cut;
         let names = self.names(cut);
-        // Variants of this model are parts of a write.
-        if let Some(rec) =
-            self.log.get(cut).filter(|_| token.model == Model::ProcessKill && token.variant > 0)
-        {
-            return format!("a part of {}", crate::explore::words::of(&rec.op, &names));
+        if let Some(write) = self.torn_by(token) {
+            return format!("a part of {}", crate::explore::words::of(&write.op, &names));
         }
         let Some(rec) = cut.checked_sub(1).and_then(|index| self.log.get(index)) else {
             return "before the first operation".into();

@@ -102,13 +102,19 @@ fn parse_version(text: &str) -> Option<(String, String)> {
     Some((product, version.to_owned()))
 }
 
-/// A started server that is killed when nobody needs it any more.
-struct Running(Child);
+/// A started server that ends when nobody needs it any more.
+struct Running {
+    child: Child,
+    socket: PathBuf,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        // The child may be a script that has started the server: only the server itself is sure to hear this.
+        let _ = UnixStream::connect(&self.socket)
+            .and_then(|mut stream| stream.write_all(b"*2\r\n$8\r\nSHUTDOWN\r\n$6\r\nNOSAVE\r\n"));
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -125,13 +131,13 @@ fn settings(found: &Found) -> Result<BTreeMap<String, String>, String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("failed to start {}: {error}", found.binary.display()))?;
-    let mut running = Running(child);
+    let mut running = Running { child, socket: socket.clone() };
     let limit = Instant::now() + LIMIT;
     loop {
         if let Ok(settings) = directives(&socket) {
             return Ok(settings);
         }
-        if let Ok(Some(status)) = running.0.try_wait() {
+        if let Ok(Some(status)) = running.child.try_wait() {
             return Err(format!("{} ended at once ({status})", found.binary.display()));
         }
         if Instant::now() > limit {

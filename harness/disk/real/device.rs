@@ -3,21 +3,17 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::super::mount::DiskError;
-use super::{failed, tool};
+use super::{failed, tool, unless_busy};
 
 /// Where the kernel lists block devices.
 const BLOCKS: &str = "/sys/block";
 /// The tool that attaches them, and its package.
 const LOSETUP: (&str, &str) = ("losetup", "mount");
-/// Longest wait until nobody has a file system of a device any more, and the pause between two looks.
-const HELD_LIMIT: Duration = Duration::from_secs(30);
-const HELD_PAUSE: Duration = Duration::from_millis(1);
 
 /// An image attached to a loop device. It is detached when it is dropped, or as soon as nothing is mounted from it.
 pub struct Device {
@@ -53,22 +49,16 @@ impl Device {
     /// drops it, and one that was taken away here lives on there: mounted again, the device shows that file system and
     /// nothing of an image that it was given since, and its end is written over that image.
     pub(super) fn wait_until_unused(&self) -> Result<(), DiskError> {
-        let limit = Instant::now() + HELD_LIMIT;
-        loop {
-            // A file system has its device for itself, and the kernel refuses it to anybody else who wants that.
-            match rustix::fs::open(&self.path, OFlags::RDONLY | OFlags::EXCL | OFlags::CLOEXEC, Mode::empty())
-            {
-                Ok(_) => return Ok(()),
-                Err(Errno::BUSY) if Instant::now() < limit => std::thread::sleep(HELD_PAUSE),
-                Err(Errno::BUSY) => {
-                    let held = "a process in another mount namespace still has its file system; end it \
-                                (grep it in /proc/*/mountinfo)";
-                    return Err(failed(format!("have {} alone", self.path.display()))(io::Error::other(
-                        held,
-                    )));
-                }
-                Err(error) => return Err(failed(format!("open {}", self.path.display()))(error.into())),
+        // A file system has its device for itself, and the kernel refuses it to anybody else who wants that.
+        let alone = OFlags::RDONLY | OFlags::EXCL | OFlags::CLOEXEC;
+        match unless_busy(|| rustix::fs::open(&self.path, alone, Mode::empty())) {
+            Ok(_) => Ok(()),
+            Err(Errno::BUSY) => {
+                let held = "a process in another mount namespace still has its file system; end it \
+                            (grep it in /proc/*/mountinfo)";
+                Err(failed(format!("have {} alone", self.path.display()))(io::Error::other(held)))
             }
+            Err(error) => Err(failed(format!("open {}", self.path.display()))(error.into())),
         }
     }
 }

@@ -6,6 +6,9 @@
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
 
 use super::content::Content;
 use super::mount::DiskError;
@@ -28,6 +31,9 @@ pub const IMAGE: &str = "image";
 pub const DATA: &str = "data";
 /// The image's number.
 const INO: Ino = ROOT + 1;
+/// Longest wait for somebody who still uses something, and the pause between two attempts.
+const BUSY_LIMIT: Duration = Duration::from_secs(30);
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
 
 /// A disk that holds an image and nothing else.
 pub fn tree_of(image: Content) -> Tree {
@@ -45,6 +51,18 @@ pub fn image_of(mut tree: Tree) -> Option<Content> {
 
 fn failed(action: String) -> impl FnOnce(io::Error) -> DiskError {
     move |cause| DiskError::Failed { action, cause }
+}
+
+/// Tries again for a while what is refused because somebody still uses it. Besides those in other mount namespaces, a process
+/// that was forked by another thread has every open file until it becomes its program.
+fn unless_busy<T>(attempt: impl Fn() -> Result<T, Errno>) -> Result<T, Errno> {
+    let limit = Instant::now() + BUSY_LIMIT;
+    loop {
+        match attempt() {
+            Err(Errno::BUSY) if Instant::now() < limit => std::thread::sleep(BUSY_PAUSE),
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Runs a tool of the machine to its end; what it printed.

@@ -3,19 +3,14 @@
 use std::ffi::CStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::super::mount::DiskError;
 use super::device::Device;
-use super::failed;
+use super::{failed, unless_busy};
 use crate::matrix::Filesystem;
-
-/// Longest wait for somebody who still uses something, and the pause between two attempts.
-const BUSY_LIMIT: Duration = Duration::from_secs(10);
-const BUSY_PAUSE: Duration = Duration::from_millis(2);
 
 /// A file system that is mounted. Dropping it takes it away without waiting for anybody.
 pub struct Volume {
@@ -83,18 +78,6 @@ impl Drop for Volume {
     fn drop(&mut self) {
         if !self.point.as_os_str().is_empty() {
             let _ = unmount(&self.point, UnmountFlags::DETACH);
-        }
-    }
-}
-
-/// Tries again for a while what is refused because somebody is using it: a process that was forked by another thread has
-/// every open file until it becomes its program.
-fn unless_busy(attempt: impl Fn() -> Result<(), Errno>) -> Result<(), Errno> {
-    let limit = Instant::now() + BUSY_LIMIT;
-    loop {
-        match attempt() {
-            Err(Errno::BUSY) if Instant::now() < limit => std::thread::sleep(BUSY_PAUSE),
-            outcome => return outcome,
         }
     }
 }
